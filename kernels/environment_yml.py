@@ -57,7 +57,9 @@ def _load_yaml(file: Path) -> dict[str, Any]:
     try:
         table = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ProjectError(f"{file}: the file is missing; it lists the project's packages.") from None
+        raise ProjectError(
+            f"{file}: the file is missing; it lists the project's packages."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ProjectError(f"{file}: not valid YAML: {reason}.") from None

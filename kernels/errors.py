@@ -1,13 +1,13 @@
 """The errors of `kernels`, each one sentence: what happened, where, and what to do.
 
-    KernelsError
-      ProjectError      something under projects/ is not as it must be: file, key, found, expected
-      LockError         no lock can be made
-        SolveError      no set of packages satisfies what was asked for
-        MissingPython   the site channel needs a CPython this machine does not have
-      BuildError        an environment could not be built
-        CheckError      it was built, but its kernel does not start
-      StoreError        the store cannot be used as asked
+KernelsError
+  ProjectError      something under projects/ is not as it must be: file, key, found, expected
+  LockError         no lock can be made
+    SolveError      no set of packages satisfies what was asked for
+    MissingPython   the site channel needs a CPython this machine does not have
+  BuildError        an environment could not be built
+    CheckError      it was built, but its kernel does not start
+  StoreError        the store cannot be used as asked
 """
 
 

@@ -91,7 +91,9 @@ def load_projects(root: Path) -> Projects:
     try:
         clients = sorted(path for path in root.iterdir() if _is_listed(path))
     except OSError as error:
-        raise ProjectError(f"{root}: cannot read the projects directory ({error.strerror}).") from None
+        raise ProjectError(
+            f"{root}: cannot read the projects directory ({error.strerror})."
+        ) from None
     projects: list[Project] = []
     problems: list[ProjectError] = []
     for client in clients:
@@ -169,7 +171,9 @@ def _load_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ProjectError(f"{file}: the file is missing; every client and project has one.") from None
+        raise ProjectError(
+            f"{file}: the file is missing; every client and project has one."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"{file}: not valid TOML: {error}.") from None
 

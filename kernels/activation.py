@@ -1,0 +1,74 @@
+"""What activating an environment would put into a kernel's environment variables, worked out once.
+
+`conda activate` costs a shell and an interpreter at every kernel start; its effect is the same each
+time. So it is recorded when the environment is built and written into `kernel.json`.
+"""
+
+import subprocess
+
+from kernels.conda import activation_script
+from kernels.errors import BuildError
+from kernels.lock import Lock
+from kernels.sandbox import as_seen_by_workspaces
+from kernels.store import Environment, Store
+
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def plan_activation(environment: Environment, lock: Lock, store: Store) -> dict[str, str]:
+    """The variables a kernel of `environment` starts with; `${PATH}` stands for the workspace's own.
+
+    `PYTHONNOUSERSITE` keeps packages in `~/.local` out: a conda prefix is no virtual environment,
+    so without it one kernel's packages would leak into every other of the same Python version.
+    """
+    prefix = store.target(environment.path)
+    variables = {
+        "PATH": f"{prefix}/bin:${{PATH}}",
+        "CONDA_PREFIX": str(prefix),
+        "CONDA_SHLVL": "1",
+        "CONDA_DEFAULT_ENV": environment.name,
+        "CONDA_PROMPT_MODIFIER": f"({environment.name}) ",
+        "PYTHONNOUSERSITE": "1",
+    }
+    return variables | _scripted(environment, store) | dict(lock.requirements.variables)
+
+
+def _scripted(environment: Environment, store: Store) -> dict[str, str]:
+    """What the packages' own activation scripts set, if there are any."""
+    conda_dir = environment.path / "etc/conda"
+    if not any(conda_dir.glob("activate.d/*.sh")) and not any(conda_dir.glob("env_vars.d/*")):
+        return {}
+    first, second = (_run_scripts(environment, store, home) for home in ("/tmp/a", "/tmp/b"))  # noqa: S108 - never made
+    changing = [key for key in first if first[key] != second.get(key)]
+    if changing:
+        raise BuildError(
+            f"{environment.name}: an activation script sets {', '.join(sorted(changing))} from the "
+            "user's own surroundings, which cannot be recorded; leave that package out."
+        )
+    return first
+
+
+def _run_scripts(environment: Environment, store: Store, home: str) -> dict[str, str]:
+    base = {"PATH": _SYSTEM_PATH, "HOME": home}
+    script = activation_script(environment.path).replace(
+        str(environment.path), str(store.target(environment.path))
+    )
+    program = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in base.items())]
+    done = subprocess.run(
+        as_seen_by_workspaces(
+            [*program, "bash", "-c", f"{script}\nenv -0"],
+            store,
+            environment.path.parents[1],
+            environment.path.parent,
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BuildError(f"{environment.name}: an activation script failed: {done.stderr.strip()}")
+    variables = dict(item.split("=", 1) for item in done.stdout.split("\0") if "=" in item)
+    for noise in ("_", "PWD", "SHLVL", "OLDPWD", "HOME"):
+        variables.pop(noise, None)
+    variables["PATH"] = variables["PATH"].replace(_SYSTEM_PATH, "${PATH}")
+    return variables

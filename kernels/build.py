@@ -1,0 +1,136 @@
+"""From a lock to a finished environment in the store.
+
+The steps are in `build_environment`. Everything before the last one happens where no workspace
+looks; a builder may be killed at any point, and the next one starts over on clean ground.
+"""
+
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from kernels import conda, names
+from kernels.activation import plan_activation
+from kernels.bytecode import Sources, ensure_bytecode
+from kernels.check import check_kernel
+from kernels.errors import BuildError
+from kernels.lock import Lock, Report
+from kernels.projects import Project
+from kernels.site_channel import NAME as SITE
+from kernels.store import FINISHED, Environment, Store, remove_tree, write_json, write_text
+from kernels.wheels import ensure_wheel, install_wheel
+
+LOCK_COPY = "perijove-lock.json"
+"""The lock an environment was built from, kept inside it."""
+
+
+def build_environment(project: Project, lock: Lock, store: Store, report: Report) -> Environment:
+    """The environment of `lock`: the one that is there already, or a new version.
+
+    Raises:
+        BuildError: a package is not the locked one, or the kernel does not start.
+    """
+    with store.hold(project.kernel_name):
+        for environment in store.environments(project):
+            if environment.digest == lock.digest[:12]:
+                return environment
+        try:
+            return _build(project, lock, store, report)
+        except OSError as error:
+            raise BuildError(
+                f"{project.slug}: the environment could not be written to {store.root} "
+                f"({error.strerror}); nothing of it is visible, build again when that is mended."
+            ) from error
+
+
+def _build(project: Project, lock: Lock, store: Store, report: Report) -> Environment:
+    environment = _next_version(project, lock, store)
+    with store.staging(project) as staging:
+        prefix = staging / environment.path.name
+        report("installing packages")
+        _install(lock, prefix, store.target(environment.path), store)
+        report("compiling bytecode")
+        ensure_bytecode(prefix, list(_sources(prefix, lock)), lock.python_minor, store.bytecode)
+        write_text(prefix / LOCK_COPY, lock.text)
+        _make_readable(prefix)
+        environment.path.parent.mkdir(parents=True, exist_ok=True)
+        prefix.rename(environment.path)
+    report("starting its kernel")
+    try:
+        variables = plan_activation(environment, lock, store)
+        check_kernel(environment, store, variables)
+    except BuildError:
+        remove_tree(environment.path)
+        raise
+    report("finishing")
+    write_json(
+        environment.path / FINISHED,
+        {"version": environment.version, "built": int(time.time()), "variables": variables},
+    )
+    return environment
+
+
+def _next_version(project: Project, lock: Lock, store: Store) -> Environment:
+    """The next free number; prefixes that an earlier builder left unfinished are removed."""
+    envs = store.project(project) / "envs"
+    finished = store.environments(project)
+    kept = {environment.path for environment in finished}
+    for path in envs.iterdir() if envs.is_dir() else ():
+        if path not in kept:
+            remove_tree(path)
+    version = max((environment.version for environment in finished), default=0) + 1
+    path = envs / names.prefix_name(version, lock.digest)
+    return Environment(project.client, project.name, version, lock.digest[:12], path)
+
+
+def _install(lock: Lock, prefix: Path, target: Path, store: Store) -> None:
+    conda.install(
+        lock.conda,
+        prefix,
+        target=target,
+        cache_dir=store.packages,
+        requested=lock.requirements.conda,
+        channels={SITE: store.site_channel.as_uri() + "/"},
+    )
+    for wheel in lock.pip:
+        path = ensure_wheel(
+            wheel, python=lock.python_minor, platform=lock.platform, cache_dir=store.wheels
+        )
+        install_wheel(path, prefix, target=target, python=lock.python_minor, tool="pip")
+
+
+def _sources(prefix: Path, lock: Lock) -> Iterator[Sources]:
+    for file in (prefix / "conda-meta").glob("*.json"):
+        record = json.loads(file.read_text(encoding="utf-8"))
+        yield Sources(record["sha256"], _python_files(record["files"]))
+    site_packages = f"lib/python{lock.python_minor}/site-packages"
+    for wheel in lock.pip:
+        info = next(
+            (prefix / site_packages).glob(f"{wheel.file.split('-')[0]}-*.dist-info/RECORD"), None
+        )
+        listed = info.read_text(encoding="utf-8").splitlines() if info else []
+        paths = [line.split(",")[0] for line in listed]
+        yield Sources(
+            wheel.sha256,
+            _python_files(
+                [f"{site_packages}/{path}" for path in paths if not path.startswith("..")]
+            ),
+        )
+
+
+def _python_files(files: list[str]) -> tuple[str, ...]:
+    return tuple(file for file in files if file.endswith(".py") and file.startswith("lib/"))
+
+
+def _make_readable(prefix: Path) -> None:
+    """All may read, none may write: py-rattler writes `conda-meta` for its owner alone."""
+    for directory, _, files in os.walk(prefix):
+        os.chmod(directory, 0o755)  # noqa: PTH101 - by the thousand: text is faster
+        for name in files:
+            path = f"{directory}/{name}"
+            mode = os.lstat(path).st_mode
+            wanted = 0o555 if mode & stat.S_IXUSR else 0o444
+            if stat.S_ISREG(mode) and stat.S_IMODE(mode) != wanted:
+                os.chmod(path, wanted)  # noqa: PTH101 - the same

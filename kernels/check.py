@@ -1,0 +1,89 @@
+"""The last word before an environment counts: its kernel starts where workspaces will see it, and
+runs a cell.
+"""
+
+import tempfile
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
+from kernels.errors import CheckError
+from kernels.sandbox import as_seen_by_workspaces
+from kernels.store import Environment, Store
+
+_READY_SECONDS = 60
+_CELL = "import sys; print(sys.prefix)"
+
+
+def check_kernel(environment: Environment, store: Store, variables: dict[str, str]) -> None:
+    """Starts the environment's kernel, runs a cell and reads its output.
+
+    Raises:
+        CheckError: it does not start in a minute, or does not answer as it must; with its output.
+    """
+    expected = str(store.target(environment.path))
+    with tempfile.TemporaryDirectory(prefix="perijove-check-") as scratch:
+        log = Path(scratch, "kernel.log")
+        manager = KernelManager(
+            transport="ipc",
+            ip=str(Path(scratch, "s")),
+            connection_file=str(Path(scratch, "kernel.json")),
+        )
+        manager._kernel_spec = KernelSpec(  # noqa: SLF001 - it is not published, so no name finds it
+            argv=as_seen_by_workspaces(
+                kernel_argv(environment, store),
+                store,
+                environment.path.parents[1],
+                Path(scratch),
+            ),
+            env=variables,
+            language="python",
+        )
+        with log.open("w") as output:
+            manager.start_kernel(
+                stdout=output, stderr=output, cwd=scratch, env=_clean_environment(scratch)
+            )
+        client = manager.blocking_client()
+        try:
+            client.start_channels()
+            client.wait_for_ready(timeout=_READY_SECONDS)
+            printed = _printed(client)
+        except RuntimeError as error:
+            raise CheckError(
+                f"{environment.name}: its kernel does not start ({error}): {_tail(log)}"
+            ) from None
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+            manager.cleanup_resources()
+    if printed != expected:
+        raise CheckError(
+            f"{environment.name}: its kernel runs in {printed or 'an unknown place'}, "
+            f"expected {expected}."
+        )
+
+
+def kernel_argv(environment: Environment, store: Store) -> list[str]:
+    """How the environment's kernel is started, in paths of the workspace."""
+    python = store.target(environment.path) / "bin/python"
+    return [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+def _clean_environment(home: str) -> dict[str, str]:
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
+
+
+def _printed(client: object) -> str:
+    lines: list[str] = []
+
+    def collect(message: dict[str, dict[str, str]]) -> None:
+        lines.append(message["content"].get("text", ""))
+
+    client.execute_interactive(_CELL, timeout=_READY_SECONDS, output_hook=collect)  # type: ignore[attr-defined]
+    return "".join(lines).strip()
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return " ".join(" / ".join(lines[-3:]).split()) or "it said nothing"

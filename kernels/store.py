@@ -1,0 +1,181 @@
+"""The store: where environments stand, who may touch them, and how workspaces see them.
+
+    <root>/<client>/<project>/lock.json                   the newest lock
+    <root>/<client>/<project>/envs/v<N>-<hash12>/         one built version
+    <root>/<client>/<project>/kernels/<kernel>/           what is published
+    <root>/<client>/<project>/examples/                   its notebooks
+    <root>/.packages .bytecode .wheels .site-channel      caches, never mounted anywhere
+    <root>/.staging .locks                                work in progress
+
+Only builders write here, one per project at a time. What a workspace may rely on appears by an
+atomic rename; all else may be cut off at any moment and is cleaned by the next builder.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernels import names
+from kernels.errors import StoreError
+from kernels.projects import Project
+
+_FORMAT = 1
+MOUNT = Path("/opt/perijove")
+"""Where a workspace sees the store."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One built and checked version of a project.
+
+    Attributes:
+        client: whose it is.
+        project: which project of the client.
+        version: its number, counted from 1.
+        digest: the first 12 digits of its lock's sha256.
+        path: its prefix in the store.
+    """
+
+    client: str
+    project: str
+    version: int
+    digest: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """`<client>_<project>_v<N>`."""
+        return names.environment_name(self.client, self.project, self.version)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store at `root`, which workspaces see at `mount`."""
+
+    root: Path
+    mount: Path = MOUNT
+
+    def project(self, project: Project) -> Path:
+        """The directory of a project; the only one of it that workspaces see."""
+        return self.root / project.client / project.name
+
+    def environments(self, project: Project) -> list[Environment]:
+        """The finished versions of a project, oldest first."""
+        directory = self.project(project) / "envs"
+        found = []
+        for path in directory.iterdir() if directory.is_dir() else ():
+            parsed = names.parse_prefix_name(path.name)
+            if parsed and (path / FINISHED).exists():
+                found.append(Environment(project.client, project.name, *parsed, path))
+        return sorted(found, key=lambda environment: environment.version)
+
+    def lock_file(self, project: Project) -> Path:
+        """Where the newest lock of a project stands."""
+        return self.project(project) / "lock.json"
+
+    def target(self, path: Path) -> Path:
+        """How a workspace calls what stands at `path` in the store."""
+        return self.mount / path.relative_to(self.root)
+
+    @property
+    def packages(self) -> Path:
+        """Extracted conda packages; environments are hard links to these."""
+        return self.root / ".packages"
+
+    @property
+    def bytecode(self) -> Path:
+        """Compiled Python files, by package."""
+        return self.root / ".bytecode"
+
+    @property
+    def wheels(self) -> Path:
+        """Wheels as the registry gave them."""
+        return self.root / ".wheels"
+
+    @property
+    def site_channel(self) -> Path:
+        """The conda channel that the site builds itself."""
+        return self.root / ".site-channel"
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Waits until nobody else holds `name`, and holds it. Ends with the process at the latest."""
+        directory = self.root / ".locks"
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / f"{name}.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def staging(self, project: Project) -> Iterator[Path]:
+        """An empty directory on the store's file system, for a builder that holds the project."""
+        directory = self.root / ".staging" / project.kernel_name
+        remove_tree(directory)
+        directory.mkdir(parents=True)
+        try:
+            yield directory
+        finally:
+            remove_tree(directory)
+
+
+FINISHED = "perijove.json"
+"""The file that a prefix gets last; a prefix without it was cut off and does not count."""
+
+
+def ensure_store(root: Path, mount: Path = MOUNT) -> Store:
+    """The store at `root`, made if there is none.
+
+    Raises:
+        StoreError: `root` cannot be written, or holds a store made for another mount point.
+    """
+    marker = root / ".store.json"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            write_json(marker, {"format": _FORMAT, "mount": str(mount)})
+        made_for = json.loads(marker.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(
+            f"{root}: the store cannot be written ({error.strerror}); choose another directory "
+            "or make this one writable."
+        ) from None
+    if made_for != {"format": _FORMAT, "mount": str(mount)}:
+        raise StoreError(
+            f"{root}: this store was made for environments at {made_for.get('mount')}, but they "
+            f"are wanted at {mount}; use another directory."
+        )
+    return Store(root, mount)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces `path` by `value` in JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces `path` by `text`, atomically and readable by all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def remove_tree(path: Path) -> None:
+    """Removes a directory tree if it is there."""
+    if path.exists():
+        shutil.rmtree(path)

@@ -1,0 +1,42 @@
+// The plugins that JupyterLab activates: wiring only.
+
+import { addCopyCommands, createCopier } from './copy.js';
+import { followPublishedKernels, hidePinnedKernels } from './launcher.js';
+import { createMarker } from './readonly.js';
+
+export async function plugins(shared) {
+  const [docmanager, filebrowser, launcher, apputils, widgets] = await Promise.all([
+    shared('@jupyterlab/docmanager'),
+    shared('@jupyterlab/filebrowser'),
+    shared('@jupyterlab/launcher'),
+    shared('@jupyterlab/apputils'),
+    shared('@lumino/widgets')
+  ]);
+
+  const examples = {
+    id: 'perijove-workspace:examples',
+    description: 'Leads from read-only documents to a copy of one\'s own.',
+    autoStart: true,
+    requires: [docmanager.IDocumentManager, docmanager.IDocumentWidgetOpener],
+    optional: [filebrowser.IFileBrowserFactory],
+    activate: (app, documents, opener, browsers) => {
+      const copy = createCopier(app, documents, apputils.Notification);
+      const mark = createMarker(documents, widgets.Widget, copy);
+      opener.opened.connect((_, widget) => mark(widget));
+      addCopyCommands(app, documents, browsers, apputils.Notification, copy);
+    }
+  };
+
+  const kernels = {
+    id: 'perijove-workspace:launcher',
+    description: 'Shows each project once in the launcher, as soon as it is published.',
+    autoStart: true,
+    requires: [launcher.ILauncher],
+    activate: (app, model) => {
+      hidePinnedKernels(model);
+      followPublishedKernels(app.serviceManager.kernelspecs);
+    }
+  };
+
+  return [examples, kernels];
+}
