@@ -17,6 +17,7 @@ from uv import find_uv_bin
 from embedded.errors import ToolError
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements" / "tools.txt"
+_LONGEST_SUMMARY = 400
 
 
 def ensure_package(
@@ -77,7 +78,7 @@ def run_installer(
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run an installer; its last words go into the error."""
+    """Run an installer; what it said goes into the error."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -88,11 +89,13 @@ def run_installer(
     )
     if done.returncode != 0:
         raise ToolError(
-            f"{doing[0].upper()}{doing[1:]} failed: {last_line(done.stderr)}; "
+            f"{doing[0].upper()}{doing[1:]} failed: {summarise(done.stderr)}; "
             "check that this machine reaches the package registry, and run it again."
         )
 
 
-def last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
+def summarise(output: str) -> str:
+    """Return what a program said on one line, short enough for the middle of a sentence."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    said = " ".join(lines) or "it said nothing"
+    return said if len(said) <= _LONGEST_SUMMARY else f"{said[:_LONGEST_SUMMARY]}..."

@@ -100,7 +100,7 @@ def _ensure_program(
     if found:
         version = _read_version([found, program.version_option])
         if version and _as_numbers(version) >= program.oldest:
-            return Tool(Path(found), version, "system")
+            return Tool(Path(found).absolute(), version, "system")
         oldest = ".".join(map(str, program.oldest))
         problem = f"at {found} is {version or 'broken'}, and {oldest} or newer is needed"
     folder, version = ensure_package(

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from embedded.installing import last_line
+from embedded.installing import summarise
 
 
 def find_wall_obstacle(bwrap: Path, settings: Path = Path("/proc/sys")) -> str | None:
@@ -20,7 +20,7 @@ def find_wall_obstacle(bwrap: Path, settings: Path = Path("/proc/sys")) -> str |
         return f"Workspaces cannot be walled off: {bwrap} does not run ({error}); reinstall it."
     if done.returncode == 0:
         return None
-    said = last_line(done.stderr)
+    said = summarise(done.stderr)
     for name, bad, change in (
         ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"),
         (

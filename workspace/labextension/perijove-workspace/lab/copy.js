@@ -3,16 +3,12 @@
 // Where a copy goes is decided by the server (workspace/contents.py), which answers a plain
 // "Duplicate" of a read-only file in the same way.
 
-const COPY = 'perijove:copy-to-my-folder';
-const EXPLAIN = 'perijove:explain-read-only';
-
 // Returns the function that copies a path to the user's own folder and opens the copy.
 //
 // An open document takes its unsaved changes with it and is closed, so that one document of this
 // name is open, and one kernel runs; unless its kernel is at work.
 export function createCopier(app, documents, Notification) {
   async function copy(path) {
-    Notification.dismiss(explained);
     const made = await documents.duplicate(path);
     const original = documents.findWidget(path, null);
     if (original) {
@@ -50,36 +46,18 @@ export function createCopier(app, documents, Notification) {
     });
 }
 
-// Adds the entry to the file browser's context menu, and the answer to Ctrl+S in read-only files.
-export function addCopyCommands(app, documents, browsers, Notification, copy) {
+// Adds the entry for examples to the file browser's context menu.
+export function addMenuEntry(app, browsers, copy) {
+  const command = 'perijove:copy-to-my-folder';
   const selected = () => [...(browsers?.tracker.currentWidget?.selectedItems() ?? [])];
 
-  app.commands.addCommand(COPY, {
+  app.commands.addCommand(command, {
     label: 'Copy to My Folder',
     caption: 'Copy to your own folder and open the copy',
     isVisible: () => selected().length > 0 && selected().every(isExample),
     execute: () => Promise.all(selected().map(item => copy(item.path)))
   });
-  app.contextMenu.addItem({ command: COPY, selector: '.jp-DirListing-item', rank: 0 });
-
-  app.commands.addCommand(EXPLAIN, {
-    label: 'Explain Why This File Cannot Be Saved',
-    isVisible: () => false,
-    execute: () => {
-      const { path } = documents.contextForWidget(app.shell.currentWidget);
-      Notification.info('This file is read-only. Your changes can go into your own copy.', {
-        autoClose: 8000,
-        actions: [
-          { label: 'Copy to my folder', displayType: 'accent', callback: () => copy(path) }
-        ]
-      });
-    }
-  });
-  app.commands.addKeyBinding({
-    command: EXPLAIN,
-    keys: ['Accel S'],
-    selector: '.pj-mod-readOnly'
-  });
+  app.contextMenu.addItem({ command, selector: '.jp-DirListing-item', rank: 0 });
 }
 
 function isExample(item) {

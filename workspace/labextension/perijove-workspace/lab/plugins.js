@@ -1,8 +1,8 @@
 // The plugins that JupyterLab activates: wiring only.
 
-import { addCopyCommands, createCopier } from './copy.js';
+import { addMenuEntry, createCopier } from './copy.js';
 import { followPublishedKernels, hidePinnedKernels } from './launcher.js';
-import { createMarker } from './readonly.js';
+import { answerSave, createMarker } from './readonly.js';
 
 export async function plugins(shared) {
   const [docmanager, filebrowser, launcher, apputils, widgets] = await Promise.all([
@@ -15,7 +15,7 @@ export async function plugins(shared) {
 
   const examples = {
     id: 'perijove-workspace:examples',
-    description: 'Leads from read-only documents to a copy of one\'s own.',
+    description: 'Leads from read-only documents to a copy in the own folder.',
     autoStart: true,
     requires: [docmanager.IDocumentManager, docmanager.IDocumentWidgetOpener],
     optional: [filebrowser.IFileBrowserFactory],
@@ -23,7 +23,8 @@ export async function plugins(shared) {
       const copy = createCopier(app, documents, apputils.Notification);
       const mark = createMarker(documents, widgets.Widget, copy);
       opener.opened.connect((_, widget) => mark(widget));
-      addCopyCommands(app, documents, browsers, apputils.Notification, copy);
+      answerSave(app, documents, apputils.Notification, copy);
+      addMenuEntry(app, browsers, copy);
     }
   };
 

@@ -1,0 +1,16 @@
+"""The hub groups that projects call for: one for each client, one for each project. Pure reading.
+
+They are made empty: who is a member is the business of admins, or of the identity provider.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from kernels.projects import load_projects
+
+
+def plan_groups(projects: Path) -> dict[str, dict[str, Any]]:
+    """JupyterHub's `load_groups` for a projects directory."""
+    found = load_projects(projects).projects
+    names = {project.client for project in found} | {project.slug for project in found}
+    return {name: {"users": []} for name in sorted(names)}
