@@ -28,6 +28,7 @@ c.JupyterHub.cleanup_proxy = False
 # Who may come in. A group for each client and project; members are edited on the hub's own pages.
 c.JupyterHub.authenticator_class = LocalAccounts
 c.LocalAccounts.accounts_file = str(settings.accounts)
+c.LocalAccounts.admin_users = set(settings.admins)
 c.LocalAccounts.allow_all = True  # every account an admin has approved
 c.LocalAccounts.minimum_password_length = 10
 c.LocalAccounts.check_common_password = True

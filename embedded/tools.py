@@ -92,6 +92,12 @@ def ensure_tools(
     )
 
 
+def ensure_bwrap(home: Path, report: Callable[[str], None]) -> Tool:
+    """Return bubblewrap alone, for building environments; as `ensure_tools`."""
+    search_path = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+    return _ensure_program(_BWRAP, home.absolute() / "tools", report, search_path)
+
+
 def _ensure_program(
     program: _Program, tools: Path, report: Callable[[str], None], search_path: str
 ) -> Tool:

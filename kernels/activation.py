@@ -16,7 +16,9 @@ _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def plan_activation(environment: Environment, lock: Lock, store: Store) -> dict[str, str]:
-    """The variables a kernel of `environment` starts with; `${PATH}` stands for the workspace's own.
+    """The variables a kernel of `environment` starts with.
+
+    `${PATH}` stands for the workspace's own.
 
     `PYTHONNOUSERSITE` keeps packages in `~/.local` out: a conda prefix is no virtual environment,
     so without it one kernel's packages would leak into every other of the same Python version.

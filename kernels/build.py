@@ -127,7 +127,7 @@ def _python_files(files: list[str]) -> tuple[str, ...]:
 def _make_readable(prefix: Path) -> None:
     """All may read, none may write: py-rattler writes `conda-meta` for its owner alone."""
     for directory, _, files in os.walk(prefix):
-        os.chmod(directory, 0o755)  # noqa: PTH101 - by the thousand: text is faster
+        os.chmod(directory, 0o755)  # noqa: PTH101, S103 - by the thousand: text is faster
         for name in files:
             path = f"{directory}/{name}"
             mode = os.lstat(path).st_mode

@@ -1,5 +1,6 @@
-"""The last word before an environment counts: its kernel starts where workspaces will see it, and
-runs a cell.
+"""The last word before an environment counts: its kernel starts, and runs a cell.
+
+It is started where workspaces will see it.
 """
 
 import tempfile

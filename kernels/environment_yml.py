@@ -118,7 +118,8 @@ def _pip_line(file: Path, line: str) -> str:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise ProjectError(
-            f"{file}: pip: found '{line}', expected a requirement such as 'tiktoken>=0.8': {reason}."
+            f"{file}: pip: found '{line}', expected a requirement such as "
+            f"'tiktoken>=0.8': {reason}."
         ) from None
     if requirement.url:
         raise ProjectError(

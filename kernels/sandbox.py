@@ -4,7 +4,6 @@ bubblewrap does the mounting, without root. The process engine builds its walls 
 arguments. Where the store is used at its own path (no bubblewrap), programs run as they are.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def as_seen_by_workspaces(
     if store.mount == store.root:
         return list(argv)
     return [
-        shutil.which("bwrap") or "bwrap",
+        store.bwrap,
         # No process namespace: a kernel whose parent is process 1 takes itself for abandoned.
         *("--die-with-parent", "--unshare-ipc"),
         *system_mounts(),

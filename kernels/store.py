@@ -57,10 +57,11 @@ class Environment:
 
 @dataclass(frozen=True)
 class Store:
-    """A store at `root`, which workspaces see at `mount`."""
+    """A store at `root`, which workspaces see at `mount` (by means of the program `bwrap`)."""
 
     root: Path
     mount: Path = MOUNT
+    bwrap: str = "bwrap"
 
     def project(self, project: Project) -> Path:
         """The directory of a project; the only one of it that workspaces see."""
@@ -106,7 +107,7 @@ class Store:
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
-        """Waits until nobody else holds `name`, and holds it. Ends with the process at the latest."""
+        """Waits until nobody else holds `name`, and holds it, until the process ends at most."""
         directory = self.root / ".locks"
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / f"{name}.lock").open("w") as file:
@@ -129,7 +130,7 @@ FINISHED = "perijove.json"
 """The file that a prefix gets last; a prefix without it was cut off and does not count."""
 
 
-def ensure_store(root: Path, mount: Path = MOUNT) -> Store:
+def ensure_store(root: Path, mount: Path = MOUNT, bwrap: str = "bwrap") -> Store:
     """The store at `root`, made if there is none.
 
     Raises:
@@ -151,7 +152,7 @@ def ensure_store(root: Path, mount: Path = MOUNT) -> Store:
             f"{root}: this store was made for environments at {made_for.get('mount')}, but they "
             f"are wanted at {mount}; use another directory."
         )
-    return Store(root, mount)
+    return Store(root, mount, bwrap)
 
 
 def write_json(path: Path, value: Any) -> None:

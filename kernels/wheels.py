@@ -167,7 +167,7 @@ def _uv() -> list[str]:
 
 def _reason(stderr: str) -> str:
     """uv's explanation, as one paragraph without its ornaments."""
-    text = " ".join(re.sub(r"[×│╰╭─▶·]+", " ", stderr).split())
+    text = " ".join(re.sub(r"[^\x00-\x7f]+", " ", stderr).split())
     text = text.removeprefix("error: ").removeprefix(
         "No solution found when resolving dependencies"
     )

@@ -1,1 +1,1 @@
-"""."""
+"""The `perijove` command line: one thin file per verb, and the only place that prints."""

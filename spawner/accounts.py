@@ -15,7 +15,7 @@ from nativeauthenticator.orm import UserInfo
 from traitlets import Unicode
 
 
-class LocalAccounts(NativeAuthenticator):  # type: ignore[misc]
+class LocalAccounts(NativeAuthenticator):
     """NativeAuthenticator with JupyterHub's own login form and first passwords from a file."""
 
     accounts_file = Unicode(

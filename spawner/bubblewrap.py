@@ -44,8 +44,8 @@ def plan_command(
     ]
     for name in ("passwd", "group"):
         arguments += ["--ro-bind", str(accounts / name), f"/etc/{name}"]
-    for path in server:
-        arguments += ["--ro-bind", str(path), str(path)]
+    for directory in server:
+        arguments += ["--ro-bind", str(directory), str(directory)]
     for mount in workspace.mounts:
         kind = "--ro-bind" if mount.read_only else "--bind"
         arguments += [kind, str(mount.source), str(mount.target)]

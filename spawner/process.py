@@ -17,23 +17,22 @@ from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from traitlets import Any as AnyTrait
-from traitlets import Float, Instance, Unicode
+from traitlets import Float, Instance
 
 from spawner.access import Grant
 from spawner.bubblewrap import RUNTIME_DIRECTORY, account_files, plan_command
 from spawner.entitlement import is_entitled
 from spawner.plan import Workspace
-from spawner.settings import Settings, server_directories
+from spawner.settings import CHECKOUT, Settings, server_directories
 
 _KEEPER = ["/bin/sh", "-c", '"$@" & wait $!', "perijove-workspace"]
 _PROBE_SECONDS = 0.02
 
 
-class ProcessSpawner(Spawner):  # type: ignore[misc]
+class ProcessSpawner(Spawner):
     """Starts a workspace as a local process behind bubblewrap's walls."""
 
-    settings = Instance(Settings, help="The installation this workspace belongs to.").tag(config=True)
-    bwrap = Unicode("bwrap", help="The bubblewrap program; empty to run without walls.").tag(
+    settings = Instance(Settings, help="The installation that workspaces belong to.").tag(
         config=True
     )
     stop_seconds = Float(
@@ -80,10 +79,14 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]
         """Starts the workspace and returns where it listens, once it answers there."""
         workspace: Workspace = self.workspace
         self.port = random_port()
-        command = [sys.executable, "-I", "-m", "jupyterhub.singleuser", *self.get_args()]
+        command = [
+            *(sys.executable, "-I", "-m", "jupyterhub.singleuser"),
+            f"--config={CHECKOUT}/workspace/jupyter_server_config.py",
+            *self.get_args(),
+        ]
         _prepare_home(workspace)
         with self._log_file(workspace).open("wb") as log:
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: ASYNC220 - it returns at once; asyncio would tie it to us
                 [*_KEEPER, *self._walled(workspace, command)],
                 env=self._environment(workspace),
                 stdin=subprocess.DEVNULL,
@@ -102,10 +105,8 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]
 
         A workspace whose user has lost an entitlement that it still shows is stopped here.
         """
-        if self._child is not None:
-            status = self._child.poll()
-        else:
-            status = None if self._keeper() else 0
+        own = self._child
+        status = own.poll() if own is not None else None if self._keeper() else 0
         if status is not None:
             self.clear_state()
             return status
@@ -143,7 +144,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]
         return plan_command(
             workspace,
             command,
-            bwrap=self.bwrap,
+            bwrap=self.settings.bwrap,
             server=server_directories(),
             accounts=accounts,
         )

@@ -29,6 +29,8 @@ class Settings:
         proxy_api_port: the port on loopback where the proxy takes routes from the hub.
         proxy_token: the secret between hub and proxy.
         service_token: the secret with which the `perijove` command asks the hub.
+        bwrap: the bubblewrap program.
+        admins: users who are made admins when the hub starts; others are made on its pages.
     """
 
     home: Path
@@ -40,11 +42,13 @@ class Settings:
     proxy_api_port: int
     proxy_token: str
     service_token: str
+    bwrap: str = "bwrap"
+    admins: tuple[str, ...] = ()
 
     @property
     def store(self) -> Store:
         """The store of built environments."""
-        return Store(self.home / "store", self.store_mount)
+        return Store(self.home / "store", self.store_mount, self.bwrap)
 
     @property
     def homes(self) -> Path:
@@ -83,6 +87,8 @@ class Settings:
             "PERIJOVE_PROXY_API_PORT": str(self.proxy_api_port),
             "CONFIGPROXY_AUTH_TOKEN": self.proxy_token,
             "PERIJOVE_SERVICE_TOKEN": self.service_token,
+            "PERIJOVE_BWRAP": self.bwrap,
+            "PERIJOVE_ADMINS": " ".join(self.admins),
         }
 
 
@@ -102,14 +108,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         proxy_api_port=_port(environ, "PERIJOVE_PROXY_API_PORT"),
         proxy_token=_get(environ, "CONFIGPROXY_AUTH_TOKEN"),
         service_token=_get(environ, "PERIJOVE_SERVICE_TOKEN"),
+        bwrap=environ.get("PERIJOVE_BWRAP", "bwrap"),
+        admins=tuple(environ.get("PERIJOVE_ADMINS", "").split()),
     )
 
 
 def server_directories() -> tuple[Path, ...]:
-    """What a workspace must see to run the Jupyter server: its Python and our `workspace` package."""
-    return tuple(
-        dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), CHECKOUT / "workspace"))
-    )
+    """What a workspace must see to run the server: its Python and our `workspace` package."""
+    return tuple(dict.fromkeys((Path(sys.base_prefix), Path(sys.prefix), CHECKOUT / "workspace")))
 
 
 def _get(environ: Mapping[str, str], name: str) -> str:

@@ -2,8 +2,8 @@
 
 The store is read at each call, so a kernel is there the moment it is published; nothing is
 cached and conda is never asked. The server's own Python is not a kernel: its environment belongs
-to the platform, not to a project. Listing costs one directory read per client and per project and
-one file read per kernel.
+to the platform, not to a project. A listing reads each folder once (clients, projects, kernels) and
+each kernel.json once.
 """
 
 import json
@@ -22,6 +22,7 @@ from traitlets import TraitError, Unicode, default
 from workspace.names import pinned_name, project_of
 
 _DEFAULTS: dict[str, Any] = KernelSpec().to_dict()
+_INTERRUPT_MODES = ("signal", "message")
 
 
 class StoreKernelSpecManager(KernelSpecManager):
@@ -183,6 +184,10 @@ def _load_fields(path: Path) -> dict[str, Any]:
             raise ValueError(f"{key}: expected {expected}, found {found}")
     if not fields["argv"]:
         raise ValueError("argv: expected a command, found none")
+    if fields["interrupt_mode"] not in _INTERRUPT_MODES:
+        raise ValueError(
+            f"interrupt_mode: expected signal or message, found {fields['interrupt_mode']}"
+        )
     return fields
 
 

@@ -56,8 +56,11 @@ def write_package(channel: Path, index: PackageIndex, tree: Path | None) -> None
     try:
         paths: list[dict[str, Any]] = []
         with conda_builder(index.file_name, scratch, compression_level=3) as tar:
-            for path in sorted(_files(tree)) if tree else []:
-                paths.append(_add(tar, path, path.relative_to(tree).as_posix()))  # type: ignore[arg-type]
+            if tree is not None:
+                paths += [
+                    _add(tar, path, path.relative_to(tree).as_posix())
+                    for path in sorted(_files(tree))
+                ]
             _add_text(tar, "info/index.json", _index_json(index))
             _add_text(tar, "info/paths.json", {"paths": paths, "paths_version": 1})
             _add_text(tar, "info/about.json", {"summary": "Made by this site from a wheel."})
@@ -91,7 +94,7 @@ def _index_json(index: PackageIndex) -> dict[str, Any]:
 def _add(tar: tarfile.TarFile, path: Path, name: str) -> dict[str, Any]:
     if path.is_symlink():
         link = tarfile.TarInfo(name)
-        link.type, link.linkname = tarfile.SYMTYPE, os.readlink(path)
+        link.type, link.linkname = tarfile.SYMTYPE, str(path.readlink())
         tar.addfile(link)
         target = path.read_bytes() if path.is_file() else b""
         return _path_entry(name, "softlink", target)

@@ -1,6 +1,8 @@
 """What the rendered text promises, and what rendering refuses."""
 
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,3 +120,19 @@ def test_the_command_keeps_nginx_in_the_foreground_and_in_its_directory() -> Non
         *("-c", "/run/p/nginx.conf"),
         *("-g", "daemon off;"),
     ]
+
+
+def test_the_official_images_renderer_gives_the_same_text() -> None:
+    envsubst = shutil.which("envsubst")
+    if not envsubst:
+        pytest.skip("no envsubst on this machine")
+    variables = SETTINGS.variables()
+    names = " ".join(f"${{{name}}}" for name in variables)  # as its NGINX_ENVSUBST_FILTER does
+    done = subprocess.run(
+        [envsubst, names],
+        env=variables,
+        input=TEMPLATE.read_bytes(),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode() == render(TEMPLATE.read_text(), variables)

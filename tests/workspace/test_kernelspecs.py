@@ -149,6 +149,7 @@ def test_a_project_publishes_only_under_its_own_name(
         ('{"display_name": "x"}', "argv: expected a command, found none"),
         ('{"argv": "python"}', "argv: expected list, found str"),
         ('{"argv": ["x"], "metadata": null}', "metadata: expected dict, found NoneType"),
+        ('{"argv": ["x"], "interrupt_mode": "x"}', "interrupt_mode: expected signal or message"),
         ("\udcff", "invalid start byte"),
     ],
 )

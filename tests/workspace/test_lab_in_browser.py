@@ -1,4 +1,4 @@
-"""JupyterLab as an analyst meets it: a real server behind a real read-only mount, a real browser."""
+"""JupyterLab as an analyst meets it: real server, real read-only mount, real browser."""
 
 from __future__ import annotations
 
@@ -182,7 +182,8 @@ def page(browser: Browser, lab: Lab) -> Iterator[Page]:
 
 
 def open_lab(page: Page, lab: Lab, path: str = "") -> None:
-    page.goto(f"{lab.url}/lab/tree/{path}?reset")
+    address = f"lab/tree/{path}" if path else "lab"
+    page.goto(f"{lab.url}/{address}?reset")
     page.locator("#jp-main-dock-panel").wait_for()
 
 

@@ -2,6 +2,7 @@
 
 import { addMenuEntry, createCopier } from './copy.js';
 import { followPublishedKernels, hidePinnedKernels } from './launcher.js';
+import { followNewFiles } from './newfiles.js';
 import { answerSave, createMarker } from './readonly.js';
 
 export async function plugins(shared) {
@@ -25,6 +26,7 @@ export async function plugins(shared) {
       opener.opened.connect((_, widget) => mark(widget));
       answerSave(app, documents, apputils.Notification, copy);
       addMenuEntry(app, browsers, copy);
+      followNewFiles(app);
     }
   };
 

@@ -1,0 +1,78 @@
+"""What every verb starts from: where the installation is, its projects and its store."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from embedded.tools import ensure_bwrap
+from kernels.errors import KernelsError
+from kernels.projects import Project, Projects, load_projects
+from kernels.store import MOUNT, Store, ensure_store
+from perijove.console import Report, complain, say, steps
+
+Result = TypeVar("Result")
+PARTLY = 3
+"""The exit code for "some projects, not all"."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where things are."""
+
+    home: Path
+    projects_dir: Path
+
+    def projects(self) -> Projects:
+        """All projects; what is wrong with others is in `problems`."""
+        return load_projects(self.projects_dir)
+
+    def store(self) -> Store:
+        """The installation's store, made if need be, at the mount it was made for."""
+        return ensure_store(
+            self.home / "store", self.mount(), str(ensure_bwrap(self.home, say).path)
+        )
+
+    def mount(self) -> Path:
+        """Where workspaces see the store."""
+        unwalled = self.home / "state" / "unwalled"
+        return self.home / "store" if unwalled.exists() else MOUNT
+
+    def chosen(self, slugs: Sequence[str]) -> tuple[list[Project], list[KernelsError]]:
+        """The projects named, or all, and what could not be read of them."""
+        found = self.projects()
+        if slugs:
+            return [found.find(slug) for slug in slugs], []
+        return list(found.projects), list(found.problems)
+
+
+def for_each(
+    projects: Sequence[Project], work: Callable[[Project, Report], Result]
+) -> tuple[dict[str, Result], list[KernelsError]]:
+    """Does `work` for all, two at a time, with progress; one failure does not stop the others."""
+    results: dict[str, Result] = {}
+    failures: list[KernelsError] = []
+    with steps() as progress, ThreadPoolExecutor(max_workers=2) as pool:
+
+        def run(project: Project) -> None:
+            report = progress.begin(project.slug)
+            try:
+                results[project.slug] = work(project, report)
+                report("done")
+            except KernelsError as error:
+                report("failed")
+                failures.append(error)
+
+        for future in [pool.submit(run, project) for project in projects]:
+            future.result()
+    return results, failures
+
+
+def exit_code(done: int, failures: Sequence[KernelsError]) -> int:
+    """Complains about every failure; 0 without any, 3 if something was done, else 1."""
+    for failure in failures:
+        complain(str(failure))
+    if not failures:
+        return 0
+    return PARTLY if done else 1

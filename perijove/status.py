@@ -1,0 +1,77 @@
+"""`perijove status`: what runs, who works, and which version of each project is published."""
+
+import json
+import sys
+import urllib.error
+from typing import Any
+
+import click
+
+from embedded.hub import Hub
+from embedded.platform import running_file
+from kernels.build import LOCK_COPY
+from kernels.lock import load_lock
+from kernels.projects import Project
+from kernels.publish import published_version
+from kernels.store import Store
+from perijove.console import print_json, print_table, say
+from perijove.context import Installation, exit_code
+
+
+@click.command(help="Show what runs and what is published; exit code 1 if the platform is down.")
+@click.option("--json", "as_json", is_flag=True, help="For a script.")
+@click.pass_obj
+def command(installation: Installation, as_json: bool) -> None:
+    """Shows the platform, the workspaces and the projects."""
+    found, store = installation.projects(), installation.store()
+    platform = _platform(installation)
+    projects = [_describe(project, store) for project in found.projects]
+    if as_json:
+        print_json({"platform": platform, "projects": projects})
+    else:
+        users = platform["workspaces"]
+        if platform["running"]:
+            say(f"Running at {platform['url']}, workspaces: {', '.join(users) or 'none'}.")
+        else:
+            say("Not running; 'make up' starts it.")
+        print_table(
+            ("PROJECT", "PUBLISHED", "BUILT", "PYTHON", "PACKAGES", "CHANNELS"),
+            [
+                (
+                    entry["project"],
+                    f"v{entry['published']}" if entry["published"] else "-",
+                    ", ".join(f"v{version}" for version in entry["built"]) or "-",
+                    entry["python"] or "-",
+                    str(entry["packages"] or "-"),
+                    ", ".join(entry["channels"]) or "-",
+                )
+                for entry in projects
+            ],
+        )
+    problems = exit_code(len(projects), found.problems)
+    sys.exit(problems if platform["running"] else 1)
+
+
+def _platform(installation: Installation) -> dict[str, Any]:
+    down: dict[str, Any] = {"running": False, "url": None, "workspaces": []}
+    try:
+        told = json.loads(running_file(installation.home).read_text(encoding="utf-8"))
+        users = Hub(told["hub"], told["token"]).running()
+    except (FileNotFoundError, urllib.error.URLError, ConnectionError):
+        return down
+    return {"running": True, "url": told["url"], "workspaces": users}
+
+
+def _describe(project: Project, store: Store) -> dict[str, Any]:
+    environments = store.environments(project)
+    published = published_version(project, store)
+    shown = next((one for one in environments if one.version == published), None)
+    lock = load_lock(shown.path / LOCK_COPY) if shown else None
+    return {
+        "project": project.slug,
+        "published": published,
+        "built": [environment.version for environment in environments],
+        "python": lock.python if lock else None,
+        "packages": len(lock.conda) + len(lock.pip) if lock else None,
+        "channels": list(lock.channels) if lock else [],
+    }
