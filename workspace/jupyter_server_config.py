@@ -25,6 +25,9 @@ c.KernelManager.transport = "ipc"
 if "JUPYTER_RUNTIME_DIR" not in os.environ:
     os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
 
+# Its search for language servers runs npm at every start, and no workspace has any.
+c.ServerApp.jpserver_extensions = {"jupyter_lsp": False}
+
 # Files whose names begin with a dot hold settings and secrets; a terminal shows them.
 c.ContentsManager.allow_hidden = False
 
