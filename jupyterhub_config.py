@@ -18,6 +18,7 @@ c.JupyterHub.trusted_downstream_ips = ["127.0.0.1", "::1"]
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_api_port}"
 c.ConfigurableHTTPProxy.auth_token = settings.proxy_token
+c.JupyterHub.last_activity_interval = 5  # also how soon a proxy that restarted has its routes again
 
 # What the hub keeps. On SIGTERM it ends all workspaces; killed and started again it finds them.
 c.JupyterHub.db_url = f"sqlite:///{settings.state}/jupyterhub.sqlite"

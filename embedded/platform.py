@@ -87,6 +87,7 @@ def _proxy_command(settings: Settings, tools: Tools) -> list[str]:
         *tools.proxy_command,
         *("--ip", "127.0.0.1", "--port", str(settings.proxy_port)),
         *("--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port)),
+        "--no-x-forward",  # nginx has said where a request comes from, once
         # Until the hub says otherwise everything goes to it, so nobody sees a bare 404.
         *("--default-target", hub, "--error-target", f"{hub}/hub/error"),
     ]

@@ -90,6 +90,7 @@ class Supervisor:
             if status is not None:
                 self._say(f"{name} {_ending(status)}. {self._plan[name].without}")
                 self._check_restarts(name, status)
+                _end_session(process.pid)
                 self._start(name)
                 self._say(f"{name} runs again.")
         self._reap()
@@ -157,6 +158,19 @@ def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _end_session(leader: int) -> None:
+    """Ends what a dead process left of its own session, such as nginx's workers on their port."""
+    left = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if os.getsid(process.pid) == leader:
+                process.kill()
+                left.append(process)
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
+    psutil.wait_procs(left, timeout=5)
 
 
 def _ending(status: int) -> str:

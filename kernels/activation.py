@@ -5,6 +5,9 @@ time. So it is recorded when the environment is built and written into `kernel.j
 """
 
 import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
 from kernels.conda import activation_script
 from kernels.errors import BuildError
@@ -32,7 +35,12 @@ def plan_activation(environment: Environment, lock: Lock, store: Store) -> dict[
         "CONDA_PROMPT_MODIFIER": f"({environment.name}) ",
         "PYTHONNOUSERSITE": "1",
     }
-    return variables | _scripted(environment, store) | dict(lock.requirements.variables)
+    return variables | _scripted(environment, store) | _literal(lock.requirements.variables)
+
+
+def _literal(variables: Mapping[str, str]) -> dict[str, str]:
+    """The same values where a `$` means more: Jupyter fills variables into a kernel's settings."""
+    return {key: value.replace("$", "$$") for key, value in variables.items()}
 
 
 def _scripted(environment: Environment, store: Store) -> dict[str, str]:
@@ -41,7 +49,7 @@ def _scripted(environment: Environment, store: Store) -> dict[str, str]:
     if not any(conda_dir.glob("activate.d/*.sh")) and not any(conda_dir.glob("env_vars.d/*")):
         return {}
     first, second = (_run_scripts(environment, store, home) for home in ("/tmp/a", "/tmp/b"))  # noqa: S108 - never made
-    changing = [key for key in first if first[key] != second.get(key)]
+    changing = {key for key in first | second if first.get(key) != second.get(key)}
     if changing:
         raise BuildError(
             f"{environment.name}: an activation script sets {', '.join(sorted(changing))} from the "
@@ -56,21 +64,24 @@ def _run_scripts(environment: Environment, store: Store, home: str) -> dict[str,
         str(environment.path), str(store.target(environment.path))
     )
     program = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in base.items())]
-    done = subprocess.run(
-        as_seen_by_workspaces(
-            [*program, "bash", "-c", f"{script}\nenv -0"],
-            store,
-            environment.path.parents[1],
-            environment.path.parent,
-        ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory(prefix="perijove-activation-") as scratch:
+        done = subprocess.run(
+            as_seen_by_workspaces(
+                [*program, "bash", "-c", f"{script}\nenv -0"],
+                store,
+                environment.path.parents[1],
+                Path(scratch),
+            ),
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=scratch,
+        )
     if done.returncode != 0:
         raise BuildError(f"{environment.name}: an activation script failed: {done.stderr.strip()}")
     variables = dict(item.split("=", 1) for item in done.stdout.split("\0") if "=" in item)
     for noise in ("_", "PWD", "SHLVL", "OLDPWD", "HOME"):
         variables.pop(noise, None)
-    variables["PATH"] = variables["PATH"].replace(_SYSTEM_PATH, "${PATH}")
-    return variables
+    literal = _literal(variables)
+    literal["PATH"] = literal.get("PATH", _SYSTEM_PATH).replace(_SYSTEM_PATH, "${PATH}")
+    return literal

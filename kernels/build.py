@@ -15,11 +15,11 @@ from kernels import conda, names
 from kernels.activation import plan_activation
 from kernels.bytecode import Sources, ensure_bytecode
 from kernels.check import check_kernel
-from kernels.errors import BuildError
+from kernels.files import remove_tree
 from kernels.lock import Lock, Report
 from kernels.projects import Project
 from kernels.site_channel import NAME as SITE
-from kernels.store import FINISHED, Environment, Store, remove_tree, write_json, write_text
+from kernels.store import FINISHED, Environment, Store, write_json, write_text
 from kernels.wheels import ensure_wheel, install_wheel
 
 LOCK_COPY = "perijove-lock.json"
@@ -31,18 +31,13 @@ def build_environment(project: Project, lock: Lock, store: Store, report: Report
 
     Raises:
         BuildError: a package is not the locked one, or the kernel does not start.
+        StoreError: the store cannot be written.
     """
-    with store.hold(project.kernel_name):
+    with store.writing(project.slug), store.hold(project.kernel_name):
         for environment in store.environments(project):
             if environment.digest == lock.digest[:12]:
                 return environment
-        try:
-            return _build(project, lock, store, report)
-        except OSError as error:
-            raise BuildError(
-                f"{project.slug}: the environment could not be written to {store.root} "
-                f"({error.strerror}); nothing of it is visible, build again when that is mended."
-            ) from error
+        return _build(project, lock, store, report)
 
 
 def _build(project: Project, lock: Lock, store: Store, report: Report) -> Environment:
@@ -57,18 +52,18 @@ def _build(project: Project, lock: Lock, store: Store, report: Report) -> Enviro
         _make_readable(prefix)
         environment.path.parent.mkdir(parents=True, exist_ok=True)
         prefix.rename(environment.path)
-    report("starting its kernel")
     try:
+        report("starting its kernel")
         variables = plan_activation(environment, lock, store)
         check_kernel(environment, store, variables)
-    except BuildError:
+        report("finishing")
+        write_json(
+            environment.path / FINISHED,
+            {"version": environment.version, "built": int(time.time()), "variables": variables},
+        )
+    except BaseException:
         remove_tree(environment.path)
         raise
-    report("finishing")
-    write_json(
-        environment.path / FINISHED,
-        {"version": environment.version, "built": int(time.time()), "variables": variables},
-    )
     return environment
 
 

@@ -7,12 +7,27 @@ source's time, so it survives copies and any prefix.
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from kernels.errors import BuildError
+from kernels.files import hold_file, remove_leftovers
+
+_SCRATCH = ".compiling-"
+_IS_READABLE = """
+import sys
+for file in sys.stdin.read().splitlines():
+    try:
+        with open(file, "rb") as source:
+            compile(source.read(), file, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError):
+        continue
+    sys.exit(print(file) or 1)
+"""
+"""Fails with the first file that Python can read: it should have got bytecode."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,22 @@ def ensure_bytecode(prefix: Path, packages: Sequence[Sources], python: str, cach
     """
     cache_dir.mkdir(parents=True, exist_ok=True)
     tag = "cpython-" + python.replace(".", "")
+    missing = _link_kept(prefix, packages, tag, cache_dir)
+    if not missing:
+        return 0
+    with hold_file(cache_dir / ".lock"):  # what another builder compiles now is not done twice
+        remove_leftovers(cache_dir, _SCRATCH)
+        missing = _link_kept(prefix, missing, tag, cache_dir)
+        _compile(prefix, [file for package in missing for file in package.files], tag)
+        for package in missing:
+            _keep(prefix, package, tag, cache_dir)
+    return len(missing)
+
+
+def _link_kept(
+    prefix: Path, packages: Sequence[Sources], tag: str, cache_dir: Path
+) -> list[Sources]:
+    """Links what is kept; returns the packages that are not."""
     missing = []
     for package in packages:
         kept = cache_dir / f"{package.sha256}-{tag}"
@@ -44,26 +75,40 @@ def ensure_bytecode(prefix: Path, packages: Sequence[Sources], python: str, cach
             _link_tree(kept, prefix)
         elif package.files:
             missing.append(package)
-    if missing:
-        _compile(prefix, [file for package in missing for file in package.files])
-        for package in missing:
-            _keep(prefix, package, tag, cache_dir)
-    return len(missing)
+    return missing
 
 
-def _compile(prefix: Path, files: Sequence[str]) -> None:
+def _compile(prefix: Path, files: Sequence[str], tag: str) -> None:
+    if not files:  # compileall would take none for all
+        return
+    # `-S` keeps the packages' own start-up code (`.pth` files) from running in a builder.
+    python = [str(prefix / "bin/python"), "-I", "-S"]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listing:
         listing.write("\n".join(str(prefix / file) for file in files))
         listing.flush()
         # Files that no Python can read (templates, tests of syntax errors) are left without.
         subprocess.run(
             [
-                *(prefix / "bin/python", "-I", "-m", "compileall", "-q", "-q", "-j", "0"),
+                *(*python, "-m", "compileall", "-q", "-q", "-j", "0"),
                 *("--invalidation-mode", "unchecked-hash", "-i", listing.name),
             ],
             stdout=subprocess.DEVNULL,
             check=False,
         )
+    missing = [file for file in files if not (prefix / _bytecode_path(file, tag)).exists()]
+    if missing:
+        done = subprocess.run(
+            [*python, "-c", _IS_READABLE],
+            input="\n".join(str(prefix / file) for file in missing),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BuildError(
+                f"{done.stdout.strip() or prefix} was given no bytecode; the disk may be full, or "
+                "the compiler was ended."
+            )
 
 
 def _bytecode_path(file: str, tag: str) -> str:
@@ -72,18 +117,15 @@ def _bytecode_path(file: str, tag: str) -> str:
 
 
 def _keep(prefix: Path, package: Sources, tag: str, cache_dir: Path) -> None:
-    """Links what was compiled into the cache; another builder may have been first."""
-    scratch = Path(tempfile.mkdtemp(dir=cache_dir, prefix=".compiling-"))
+    """Links what was compiled into the cache, whole or not at all."""
+    scratch = Path(tempfile.mkdtemp(dir=cache_dir, prefix=_SCRATCH))
     for file in package.files:
         compiled = _bytecode_path(file, tag)
         if (prefix / compiled).exists():
             (scratch / compiled).parent.mkdir(parents=True, exist_ok=True)
             os.link(prefix / compiled, scratch / compiled)
     scratch.chmod(0o755)
-    try:
-        scratch.rename(cache_dir / f"{package.sha256}-{tag}")
-    except OSError:
-        shutil.rmtree(scratch)
+    scratch.rename(cache_dir / f"{package.sha256}-{tag}")
 
 
 def _link_tree(kept: Path, prefix: Path) -> None:

@@ -41,21 +41,17 @@ def check_kernel(environment: Environment, store: Store, variables: dict[str, st
             env=variables,
             language="python",
         )
-        with log.open("w") as output:
-            manager.start_kernel(
-                stdout=output, stderr=output, cwd=scratch, env=_clean_environment(scratch)
-            )
-        client = manager.blocking_client()
         try:
-            client.start_channels()
-            client.wait_for_ready(timeout=_READY_SECONDS)
-            printed = _printed(client)
-        except RuntimeError as error:
+            with log.open("w") as output:
+                manager.start_kernel(
+                    stdout=output, stderr=output, cwd=scratch, env=_clean_environment(scratch)
+                )
+            printed = _run_cell(manager)
+        except (RuntimeError, OSError) as error:
             raise CheckError(
                 f"{environment.name}: its kernel does not start ({error}): {_tail(log)}"
             ) from None
         finally:
-            client.stop_channels()
             manager.shutdown_kernel(now=True)
             manager.cleanup_resources()
     if printed != expected:
@@ -75,13 +71,21 @@ def _clean_environment(home: str) -> dict[str, str]:
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
 
 
-def _printed(client: object) -> str:
+def _run_cell(manager: KernelManager) -> str:
+    """What the cell printed. Raises RuntimeError or TimeoutError if the kernel does not answer."""
     lines: list[str] = []
 
     def collect(message: dict[str, dict[str, str]]) -> None:
-        lines.append(message["content"].get("text", ""))
+        if message["content"].get("name") == "stdout":
+            lines.append(message["content"]["text"])
 
-    client.execute_interactive(_CELL, timeout=_READY_SECONDS, output_hook=collect)  # type: ignore[attr-defined]
+    client = manager.blocking_client()
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=_READY_SECONDS)
+        client.execute_interactive(_CELL, timeout=_READY_SECONDS, output_hook=collect)
+    finally:
+        client.stop_channels()
     return "".join(lines).strip()
 
 

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import rattler
 from rattler.exceptions import (
     GatewayError,
     InstallerError,
+    InvalidChannelError,
     InvalidMatchSpecError,
     IoError,
     LinkError,
@@ -79,18 +80,30 @@ def spec_version(text: str) -> str | None:
     return None if version is None else str(version)
 
 
+def is_channel(text: str) -> bool:
+    """Whether conda would accept `text` as a channel."""
+    try:
+        return bool(text.strip()) and bool(rattler.Channel(text).base_url)
+    except InvalidChannelError:
+        return False
+
+
 @cache
 def is_answering(channel: str) -> bool:
     """Whether a channel can be read from here. Asked once per process: an absent one costs time."""
     base = channel_url(channel)
     if urlsplit(base).scheme == "file":
-        return Path(urlsplit(base).path).is_dir()
-    request = urllib.request.Request(f"{base}noarch/repodata.json.zst", method="HEAD")  # noqa: S310 - the scheme is the operator's choice
-    try:
-        with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):  # noqa: S310 - the same
-            return True
-    except (urllib.error.URLError, TimeoutError, OSError):
-        return False
+        return Path(unquote(urlsplit(base).path)).is_dir()
+    for name in ("repodata.json.zst", "repodata.json"):
+        request = urllib.request.Request(f"{base}noarch/{name}", method="HEAD")  # noqa: S310 - the scheme is the operator's choice
+        try:
+            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):  # noqa: S310 - the same
+                return True
+        except urllib.error.HTTPError:
+            continue  # not in this form
+        except OSError:
+            return False
+    return False
 
 
 def channel_url(channel: str) -> str:

@@ -5,6 +5,7 @@ Source of the format: conda's user guide, "Creating an environment file manually
 irreproducible (`-e .`, index options, files elsewhere) is refused here, with the line.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 
-from kernels.conda import is_match_spec, spec_name
+from kernels.conda import is_channel, is_match_spec, spec_name
 from kernels.errors import ProjectError
 
 _KEYS = ("name", "channels", "dependencies", "variables", "prefix")
@@ -60,7 +61,11 @@ def _load_yaml(file: Path) -> dict[str, Any]:
         raise ProjectError(
             f"{file}: the file is missing; it lists the project's packages."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ProjectError(
+            f"{file}: cannot be read ({error.strerror}); expected a file that the builder may read."
+        ) from None
+    except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ProjectError(f"{file}: not valid YAML: {reason}.") from None
     if not isinstance(table, dict):
@@ -87,6 +92,11 @@ def _dependencies(file: Path, value: Any) -> tuple[list[str], list[str]]:
 
 
 def _conda_spec(file: Path, text: str) -> str:
+    if ("://" in text and "::" not in text) or text.endswith((".conda", ".tar.bz2")):
+        raise ProjectError(
+            f"{file}: dependencies: found the address '{text}', expected a package name and "
+            "version: what stands at an address can change."
+        )
     if not is_match_spec(text):
         raise ProjectError(
             f"{file}: dependencies: found '{text}', expected a conda package such as "
@@ -134,6 +144,12 @@ def _channels(file: Path, value: Any) -> tuple[str, ...]:
         return ("conda-forge",)
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ProjectError(f"{file}: channels: found {value!r}, expected a list of channels.")
+    for name in value:
+        if not is_channel(name):
+            raise ProjectError(
+                f"{file}: channels: found '{name}', expected a name such as 'conda-forge' or an "
+                "address."
+            )
     channels = tuple(name for name in value if name != "nodefaults")
     return channels or ("conda-forge",)
 
@@ -145,4 +161,10 @@ def _variables(file: Path, value: Any) -> dict[str, str]:
         isinstance(item, str | int | float) for item in value.values()
     ):
         raise ProjectError(f"{file}: variables: found {value!r}, expected names with values.")
+    for key, item in value.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(key)) or "\0" in str(item):
+            raise ProjectError(
+                f"{file}: variables: found {key!r} with {item!r}, expected a name of letters, "
+                "digits and '_' with a text."
+            )
     return {str(key): str(item) for key, item in value.items()}

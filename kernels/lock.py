@@ -22,7 +22,7 @@ from kernels import conda, site_channel, wheels
 from kernels.conda import CondaPackage
 from kernels.environment_yml import Requirements, load_requirements
 from kernels.errors import LockError, ProjectError, SolveError, StoreError
-from kernels.package_names import conda_name
+from kernels.package_names import conda_name, pypi_name
 from kernels.platform import Platform
 from kernels.projects import Project
 from kernels.store import Store, write_text
@@ -87,7 +87,7 @@ class Lock:
 def load_lock(file: Path) -> Lock:
     """Reads a lock. Raises StoreError if it is not one."""
     try:
-        table = json.loads(file.read_text(encoding="utf-8"))
+        table = dict(json.loads(file.read_text(encoding="utf-8")))
         if table.pop("format") != _FORMAT:
             raise StoreError(f"{file}: a lock of another format; lock the project again.")
         return Lock(
@@ -118,24 +118,32 @@ def make_lock(project: Project, store: Store, report: Report) -> Lock:
     Raises:
         ProjectError: `environment.yml` is not as it must be.
         LockError: there is no solution, or nobody to ask.
+        StoreError: the store cannot be written.
     """
     requirements = load_requirements(project.environment_yml)
-    packages = _solve_conda(project, requirements, store, report)
-    lock = Lock(
-        project=project.slug,
-        requirements=requirements,
-        platform=project.platform,
-        conda=tuple(packages),
-        pip=tuple(_solve_pip(project, requirements, packages, store, report)),
-        tools={tool: installed_version(tool) for tool in ("py-rattler", "uv")},
-    )
-    file = store.lock_file(project)
-    if file.exists():
-        last = load_lock(file)
-        if replace(last, tools=lock.tools) == lock:
+    with store.writing(project.slug):
+        packages = _solve_conda(project, requirements, store, report)
+        lock = Lock(
+            project=project.slug,
+            requirements=requirements,
+            platform=project.platform,
+            conda=tuple(packages),
+            pip=tuple(_solve_pip(project, requirements, packages, store, report)),
+            tools={tool: installed_version(tool) for tool in ("py-rattler", "uv")},
+        )
+        last = _last_lock(store.lock_file(project))
+        if last and replace(last, tools=lock.tools) == lock:
             return last  # a newer tool alone is no reason for a new version
-    write_text(file, lock.text)
-    return lock
+        write_text(store.lock_file(project), lock.text)
+        return lock
+
+
+def _last_lock(file: Path) -> Lock | None:
+    """The newest lock, unless there is none or it cannot be read: then a new one replaces it."""
+    try:
+        return load_lock(file) if file.exists() else None
+    except StoreError:
+        return None
 
 
 def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,10 +154,12 @@ def _solve_conda(
     project: Project, requirements: Requirements, store: Store, report: Report
 ) -> list[CondaPackage]:
     silent = [name for name in requirements.channels if not conda.is_answering(name)]
-    if silent and len(silent) < len(requirements.channels):
+    # A channel given by its address is somebody's own: what it holds is not what PyPI calls so.
+    own = [name for name in silent if "/" in name]
+    if own or (silent and len(silent) < len(requirements.channels)):
         raise LockError(
-            f"{project.slug}: the channel {silent[0]} does not answer; without it the result "
-            "would not be what environment.yml asks for."
+            f"{project.slug}: the channel {(own or silent)[0]} does not answer; without it the "
+            "result would not be what environment.yml asks for."
         )
     try:
         if silent:
@@ -206,8 +216,13 @@ def _solve_pip(
             f"packages: {error}"
         ) from None
     report("fetching wheels")
-    found = wheels.fetch(hashed, python=minor, platform=project.platform, cache_dir=store.wheels)
-    return [wheel for wheel in found if wheel.name not in provided]
+    return wheels.fetch(
+        hashed,
+        python=minor,
+        platform=project.platform,
+        cache_dir=store.wheels,
+        without=frozenset(provided),
+    )
 
 
 def _provided(pip: Sequence[str], packages: Sequence[CondaPackage]) -> dict[str, str]:
@@ -217,17 +232,29 @@ def _provided(pip: Sequence[str], packages: Sequence[CondaPackage]) -> dict[str,
     mentions are looked up in that direction too, which settles the packages known by two names.
     """
     versions = {package.name: package.version for package in packages}
-    by_name = {canonicalize_name(name): name for name in versions}
-    asked = {canonicalize_name(Requirement(line).name): line for line in pip}
+    by_name = {name: package.name for package in packages if (name := _counterpart(package))}
+    asked = {str(canonicalize_name(Requirement(line).name)) for line in pip}
     by_name |= {name: conda_name(name) for name in asked if conda_name(name) in versions}
     provided = {}
     for name, conda_package in by_name.items():
         try:
-            provided[str(name)] = str(Version(versions[conda_package]))
+            provided[name] = str(Version(versions[conda_package]))
         except InvalidVersion:
             continue  # not a Python package: no wheel could have such a version
     provided.pop("python", None)
     return provided
+
+
+def _counterpart(package: CondaPackage) -> str | None:
+    """The PyPI name of a conda package, if it is one that PyPI may know."""
+    if package.channel == site_channel.NAME:
+        return str(canonicalize_name(package.name))  # made from the wheel of that name
+    try:
+        name = pypi_name(package.name)
+    except LockError:
+        return None  # known by several names: those that are asked for are looked up
+    is_same = canonicalize_name(conda_name(name)) == canonicalize_name(package.name)
+    return name if is_same else None
 
 
 def _refuse_overrides(project: Project, pip: Sequence[str], provided: Mapping[str, str]) -> None:

@@ -23,9 +23,14 @@ class Platform:
     archspec: str = "x86_64"
     cuda: str | None = None
 
+    @property
+    def machine(self) -> str:
+        """The processor, as `uname` and wheels call it."""
+        return {"linux-64": "x86_64", "linux-aarch64": "aarch64"}[self.subdir]
+
     def wheel_tags(self) -> list[str]:
         """The wheel platform tags that run here, newest C library first (PEP 600)."""
-        machine = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}[self.subdir]
+        machine = self.machine
         newest = int(self.glibc.split(".")[1])
         oldest = {"x86_64": 5, "aarch64": 17}[machine]
         legacy = {"x86_64": ("2014", "2010", "1"), "aarch64": ("2014",)}[machine]
@@ -37,5 +42,4 @@ class Platform:
 
     def uv_name(self) -> str:
         """The same platform in `uv --python-platform` words."""
-        machine = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}[self.subdir]
-        return f"{machine}-manylinux_{self.glibc.replace('.', '_')}"
+        return f"{self.machine}-manylinux_{self.glibc.replace('.', '_')}"

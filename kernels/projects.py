@@ -6,6 +6,7 @@
 A project that cannot be read never hides the others: it is returned as a problem beside them.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -88,21 +89,17 @@ def load_projects(root: Path) -> Projects:
     Raises:
         ProjectError: `root` itself is not a readable directory.
     """
-    try:
-        clients = sorted(path for path in root.iterdir() if _is_listed(path))
-    except OSError as error:
-        raise ProjectError(
-            f"{root}: cannot read the projects directory ({error.strerror})."
-        ) from None
+    clients = _list_directories(root)
     projects: list[Project] = []
     problems: list[ProjectError] = []
     for client in clients:
         try:
             title = _load_client(client)
+            children = _list_directories(client)
         except ProjectError as error:
             problems.append(error)
             continue
-        for path in sorted(path for path in client.iterdir() if _is_listed(path)):
+        for path in children:
             try:
                 project = _load_project(path, title)
                 _refuse_twin(project, projects)
@@ -114,15 +111,22 @@ def load_projects(root: Path) -> Projects:
 
 
 def parse_memory(text: str) -> int:
-    """Bytes of a size such as `512M` or `2G` (powers of 1024). Raises ValueError."""
+    """Bytes of a size such as `512M` or `2G` (powers of 1024), above 0. Raises ValueError."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT])", text)
-    if not found:
+    if not found or float(found[1]) <= 0:
         raise ValueError(text)
     return int(float(found[1]) * 1024 ** ("KMGT".index(found[2]) + 1))
 
 
-def _is_listed(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def _list_directories(root: Path) -> list[Path]:
+    try:
+        return sorted(
+            path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise ProjectError(
+            f"{root}: cannot be read ({error.strerror}); expected a directory of directories."
+        ) from None
 
 
 def _load_client(path: Path) -> str:
@@ -174,6 +178,10 @@ def _load_toml(file: Path) -> dict[str, Any]:
         raise ProjectError(
             f"{file}: the file is missing; every client and project has one."
         ) from None
+    except OSError as error:
+        raise ProjectError(
+            f"{file}: cannot be read ({error.strerror}); expected a file that the builder may read."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProjectError(f"{file}: not valid TOML: {error}.") from None
 
@@ -210,9 +218,14 @@ def _limits(file: Path, table: Mapping[str, Any]) -> Limits:
         raise ProjectError(
             f"{file}: limits.memory: found {memory!r}, expected a size such as '512M' or '2G'."
         ) from None
-    if cpu is not None and (isinstance(cpu, bool) or not isinstance(cpu, int | float) or cpu <= 0):
+    if cpu is not None and not _is_positive(cpu):
         raise ProjectError(f"{file}: limits.cpu: found {cpu!r}, expected a number above 0.")
     return Limits(memory=parsed, cpu=None if cpu is None else float(cpu))
+
+
+def _is_positive(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
 
 
 def _platform(file: Path, table: Mapping[str, Any]) -> Platform:

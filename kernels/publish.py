@@ -15,14 +15,20 @@ from typing import Any
 from kernels import names
 from kernels.build import LOCK_COPY
 from kernels.check import kernel_argv
+from kernels.errors import ProjectError
 from kernels.lock import Lock, load_lock
 from kernels.projects import Project
 from kernels.store import FINISHED, Environment, Store, write_json
 
 
 def publish(project: Project, environment: Environment, store: Store) -> None:
-    """Publishes `environment` under its pinned name and as the project's stable kernel."""
-    with store.hold(project.kernel_name):
+    """Publishes `environment` under its pinned name and as the project's stable kernel.
+
+    Raises:
+        ProjectError: an example is a link that leaves the project.
+        StoreError: the store cannot be written.
+    """
+    with store.writing(project.slug), store.hold(project.kernel_name):
         sync_examples(project, store)
         lock = load_lock(environment.path / LOCK_COPY)
         for pinned in (True, False):
@@ -82,6 +88,12 @@ def sync_examples(project: Project, store: Store) -> None:
         for path in source.rglob("*")
         if path.is_file() and ".ipynb_checkpoints" not in path.parts
     }
+    for relative in sorted(wanted):
+        if not (source / relative).resolve().is_relative_to(source.resolve()):
+            raise ProjectError(
+                f"{source / relative}: found a link that leaves the project's examples, expected "
+                "a file of the project's own."
+            )
     for path in sorted(published.rglob("*"), reverse=True):
         if path.is_file() and path.relative_to(published) not in wanted:
             path.unlink()

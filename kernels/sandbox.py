@@ -51,7 +51,7 @@ def as_seen_by_workspaces(
     return [
         store.bwrap,
         # No process namespace: a kernel whose parent is process 1 takes itself for abandoned.
-        *("--die-with-parent", "--unshare-ipc"),
+        *("--die-with-parent", "--unshare-ipc", "--cap-drop", "ALL"),
         *system_mounts(),
         *("--bind", str(writable), str(writable)),
         *("--ro-bind", str(directory), str(store.target(directory))),

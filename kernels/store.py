@@ -11,7 +11,6 @@ Only builders write here, one per project at a time. What a workspace may rely o
 atomic rename; all else may be cut off at any moment and is cleaned by the next builder.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from typing import Any
 
 from kernels import names
 from kernels.errors import StoreError
+from kernels.files import hold_file
 from kernels.projects import Project
 
 _FORMAT = 1
@@ -108,22 +108,37 @@ class Store:
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """Waits until nobody else holds `name`, and holds it, until the process ends at most."""
-        directory = self.root / ".locks"
-        directory.mkdir(parents=True, exist_ok=True)
-        with (directory / f"{name}.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with hold_file(self.root / ".locks" / f"{name}.lock"):
             yield
+
+    @contextmanager
+    def writing(self, slug: str) -> Iterator[None]:
+        """Says of a project's builder in one sentence what keeps it from writing.
+
+        Raises:
+            StoreError: the disk is full, or may not be written to.
+        """
+        try:
+            yield
+        except OSError as error:
+            where = f" at {error.filename}" if error.filename else ""
+            raise StoreError(
+                f"{slug}: the store {self.root} could not be written "
+                f"({error.strerror or error}{where}); nothing half-made is visible, "
+                "try again when that is mended."
+            ) from error
 
     @contextmanager
     def staging(self, project: Project) -> Iterator[Path]:
         """An empty directory on the store's file system, for a builder that holds the project."""
         directory = self.root / ".staging" / project.kernel_name
-        remove_tree(directory)
-        directory.mkdir(parents=True)
+        # A killed builder's compiler may still be writing: it gets no name of ours to write to.
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True, exist_ok=True)
         try:
-            yield directory
+            yield Path(tempfile.mkdtemp(dir=directory))
         finally:
-            remove_tree(directory)
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 FINISHED = "perijove.json"
@@ -147,10 +162,15 @@ def ensure_store(root: Path, mount: Path = MOUNT, bwrap: str = "bwrap") -> Store
             f"{root}: the store cannot be written ({error.strerror}); choose another directory "
             "or make this one writable."
         ) from None
-    if made_for != {"format": _FORMAT, "mount": str(mount)}:
+    except ValueError:
         raise StoreError(
-            f"{root}: this store was made for environments at {made_for.get('mount')}, but they "
-            f"are wanted at {mount}; use another directory."
+            f"{marker}: not what a store's marker says; use another directory."
+        ) from None
+    wanted = {"format": _FORMAT, "mount": str(mount)}
+    if made_for != wanted:
+        raise StoreError(
+            f"{root}: this store was made for {made_for}, but {wanted} is wanted; use another "
+            "directory."
         )
     return Store(root, mount, bwrap)
 
@@ -161,22 +181,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces `path` by `text`, atomically and readable by all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+    """Replaces `path` by `text`, atomically and readable by all.
+
+    What a writer that was killed left behind, the next one writes over.
+    """
+    scratch = path.with_name(f".{path.name}.new")
+    with hold_file(scratch) as file:
+        try:
+            file.truncate(0)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(scratch).chmod(0o644)
-        Path(scratch).replace(path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
-
-
-def remove_tree(path: Path) -> None:
-    """Removes a directory tree if it is there."""
-    if path.exists():
-        shutil.rmtree(path)
+            scratch.chmod(0o644)
+            scratch.replace(path)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise

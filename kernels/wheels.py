@@ -13,19 +13,24 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 from installer import install as install_wheel_file
 from installer.destinations import SchemeDictionaryDestination
+from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from kernels.errors import BuildError, LockError, SolveError
+from kernels.files import hold_file, remove_leftovers
 from kernels.platform import Platform
+
+_SCRATCH = (".download-", ".keep-")
 
 
 @dataclass(frozen=True)
@@ -83,25 +88,40 @@ def resolve(
     return done.stdout
 
 
-def fetch(hashed: str, *, python: str, platform: Platform, cache_dir: Path) -> list[Wheel]:
+def fetch(
+    hashed: str,
+    *,
+    python: str,
+    platform: Platform,
+    cache_dir: Path,
+    without: frozenset[str] = frozenset(),
+) -> list[Wheel]:
     """Downloads the wheels of a requirements text with hashes into `cache_dir`.
 
-    What is in the cache already is not asked for again. Returned in the order of their names.
+    What is in the cache already is not asked for again, and what is called as in `without` not at
+    all. Returned in the order of their names.
 
     Raises:
         LockError: the registry does not answer, or has no wheel for the platform.
     """
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    wanted = _pins(hashed)
+    with hold_file(cache_dir / ".lock"):
+        remove_leftovers(cache_dir, *_SCRATCH)
+        pins = {pin: hashes for pin, hashes in _pins(hashed).items() if _name(pin) not in without}
+        return _fetch(pins, python, platform.wheel_tags(), cache_dir)
+
+
+def _fetch(
+    wanted: Mapping[str, Sequence[str]], python: str, tags: Sequence[str], cache_dir: Path
+) -> list[Wheel]:
     have = {wheel.sha256: wheel for wheel in _cached(cache_dir)}
-    tags = platform.wheel_tags()
+    supported = _supported_tags(python, tuple(tags))
     found: dict[str, Wheel] = {}
     missing: list[str] = []
     for pin, hashes in wanted.items():
         hits = [have[sha256] for sha256 in hashes if sha256 in have]
-        best = [wheel for wheel in hits if _runs_on(wheel.file, python, tags)]
-        if best:
-            found[pin] = best[0]
+        ranked = sorted((_rank(wheel.file, supported), wheel.file, wheel) for wheel in hits)
+        if ranked and ranked[0][0] < len(supported):
+            found[pin] = ranked[0][2]
         else:
             missing.append(pin)
     if missing:
@@ -142,6 +162,9 @@ def install_wheel(path: Path, prefix: Path, *, target: Path, python: str, tool: 
         target: the path at which the environment will be used.
         python: `3.11`, names the library directory.
         tool: what to write as the installing tool (PEP 376's INSTALLER).
+
+    Raises:
+        BuildError: the file is damaged.
     """
     site_packages = str(prefix / f"lib/python{python}/site-packages")
     destination = SchemeDictionaryDestination(
@@ -155,10 +178,15 @@ def install_wheel(path: Path, prefix: Path, *, target: Path, python: str, tool: 
         interpreter=str(target / "bin/python"),
         script_kind="posix",
     )
-    with WheelFile.open(path) as source, warnings.catch_warnings():
-        # Bytecode that a wheel brings is left out; ours is made for this Python.
-        warnings.filterwarnings("ignore", message="Skip installing .*__pycache__")
-        install_wheel_file(source, destination, additional_metadata={"INSTALLER": tool.encode()})
+    try:
+        with WheelFile.open(path) as source, warnings.catch_warnings():
+            # Bytecode that a wheel brings is left out; ours is made for this Python.
+            warnings.filterwarnings("ignore", message="Skip installing .*__pycache__")
+            install_wheel_file(
+                source, destination, additional_metadata={"INSTALLER": tool.encode()}
+            )
+    except (BadZipFile, InstallerError, ValueError) as error:
+        raise BuildError(f"{path.name}: not a wheel that can be installed: {error}.") from None
 
 
 def _uv() -> list[str]:
@@ -186,6 +214,10 @@ def _pins(hashed: str) -> dict[str, list[str]]:
     return pins
 
 
+def _name(pin: str) -> str:
+    return str(canonicalize_name(pin.split("==", maxsplit=1)[0]))
+
+
 def _cached(cache_dir: Path) -> Iterable[Wheel]:
     for directory in cache_dir.iterdir():
         if not directory.name.startswith("."):
@@ -198,25 +230,29 @@ def _described(path: Path, sha256: str) -> Wheel:
     return Wheel(canonicalize_name(name), str(version), path.name, sha256)
 
 
-def _runs_on(file: str, python: str, platform_tags: Sequence[str]) -> bool:
+def _rank(file: str, supported: Mapping[Tag, int]) -> int:
+    """How far from the best a wheel is; the number of supported tags if it does not run at all."""
     _, _, _, tags = parse_wheel_filename(file)
-    return not tags.isdisjoint(_supported_tags(python, tuple(platform_tags)))
+    return min(supported.get(tag, len(supported)) for tag in tags)
 
 
 @cache
-def _supported_tags(python: str, platform_tags: tuple[str, ...]) -> frozenset[Tag]:
+def _supported_tags(python: str, platform_tags: tuple[str, ...]) -> Mapping[Tag, int]:
+    """The tags that run, each with its place in the order of preference."""
     version = tuple(int(part) for part in python.split("."))
     interpreter = "cp" + python.replace(".", "")
-    return frozenset(cpython_tags(version, platforms=platform_tags)) | frozenset(
-        compatible_tags(version, interpreter, platform_tags)
-    )
+    tags = [
+        *cpython_tags(version, platforms=platform_tags),
+        *compatible_tags(version, interpreter, platform_tags),
+    ]
+    return {tag: rank for rank, tag in enumerate(dict.fromkeys(tags))}
 
 
 def _download(
     lines: Sequence[str], python: str, platform_tags: Sequence[str], cache_dir: Path
 ) -> list[Wheel]:
     abi = f"cp{python.replace('.', '')}"
-    with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".download-") as scratch:
+    with tempfile.TemporaryDirectory(dir=cache_dir, prefix=_SCRATCH[0]) as scratch:
         listing, folder = Path(scratch, "requirements.txt"), Path(scratch, "wheels")
         listing.write_text("\n".join(lines) + "\n")
         done = subprocess.run(
@@ -243,11 +279,8 @@ def _keep(path: Path, cache_dir: Path) -> Wheel:
     wheel = _described(path, hashlib.sha256(path.read_bytes()).hexdigest())
     kept = wheel_path(cache_dir, wheel)
     if not kept.exists():
-        scratch = Path(tempfile.mkdtemp(dir=cache_dir, prefix=".keep-"))
+        scratch = Path(tempfile.mkdtemp(dir=cache_dir, prefix=_SCRATCH[1]))
         shutil.move(path, scratch / path.name)
         scratch.chmod(0o755)
-        try:
-            scratch.rename(kept.parent)
-        except OSError:  # another builder kept the same wheel first
-            shutil.rmtree(scratch)
+        scratch.rename(kept.parent)
     return wheel

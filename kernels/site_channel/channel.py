@@ -1,12 +1,15 @@
 """Makes sure that the site channel holds what a project asks for."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kernels import conda, wheels
+from kernels.errors import MissingPython
+from kernels.files import remove_leftovers
 from kernels.platform import Platform
 from kernels.site_channel.cpython import ensure_python_package, find_cpython
-from kernels.site_channel.package import PackageIndex, is_written, write_package
+from kernels.site_channel.package import SCRATCH, PackageIndex, is_written, write_package
 from kernels.site_channel.resolution import Asked, translate
 from kernels.site_channel.wheel import ensure_wheel_package, load_metadata
 
@@ -26,13 +29,19 @@ def ensure_packages(
     Not for two callers at once: hold the channel's lock.
 
     Raises:
-        MissingPython: this machine has no CPython of the version asked for.
+        MissingPython: this machine has no CPython of the version or the processor asked for.
         SolveError: no wheels satisfy the specs.
         LockError: the registry does not answer, or a spec has no counterpart there.
     """
     asked = translate(specs)
+    if platform.machine != os.uname().machine:
+        raise MissingPython(
+            f"The project is for {platform.subdir} and no conda channel answers that could supply "
+            f"its Python; the site channel has only that of this machine ({os.uname().machine})."
+        )
     python = find_cpython(asked.python)
     (channel / "noarch").mkdir(parents=True, exist_ok=True)
+    remove_leftovers(channel, SCRATCH)
     report(f"packaging Python {python.version}")
     ensure_python_package(channel, python, platform)
     report("asking the PyPI registry")

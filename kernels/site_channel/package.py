@@ -21,6 +21,8 @@ from conda_package_streaming.create import conda_builder
 
 PLACEHOLDER = "/opt/perijove-site-channel-placeholder"
 """Stands in text files for the prefix; the installer writes the real one in its place."""
+SCRATCH = ".package-"
+"""How the names of unfinished packages in a channel begin."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def write_package(channel: Path, index: PackageIndex, tree: Path | None) -> None
     """Puts a package made of all files below `tree` into `channel`, atomically."""
     directory = channel / index.subdir
     directory.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=channel, prefix=".package-"))
+    scratch = Path(tempfile.mkdtemp(dir=channel, prefix=SCRATCH))
     try:
         paths: list[dict[str, Any]] = []
         with conda_builder(index.file_name, scratch, compression_level=3) as tar:

@@ -62,5 +62,5 @@ def _specifier(spec: str, version: str | None) -> str:
             f"'{spec}': no conda channel answers, and a choice between versions ('|') cannot be "
             "asked of the PyPI registry; give one range."
         )
-    terms = [term if term[0] in "<>=!~" else f"=={term}" for term in version.strip("()").split(",")]
-    return ",".join(terms)
+    terms = [term for term in version.strip("()").split(",") if term != "*"]
+    return ",".join(term if term[0] in "<>=!~" else f"=={term}" for term in terms)

@@ -119,7 +119,7 @@ def _environment(python: str, platform: Platform) -> dict[str, str]:
         "implementation_name": "cpython",
         "implementation_version": f"{python}.0",
         "os_name": "posix",
-        "platform_machine": {"linux-64": "x86_64", "linux-aarch64": "aarch64"}[platform.subdir],
+        "platform_machine": platform.machine,
         "platform_python_implementation": "CPython",
         "platform_release": "",
         "platform_system": "Linux",

@@ -31,6 +31,7 @@ class Client:
     def __init__(self, url: str, certificate: Path, user: str, password: str) -> None:
         self.url, self.user, self.certificate = url.rstrip("/"), user, str(certificate)
         self.http = requests.Session()
+        self._connections: list[websocket.WebSocket] = []
         self.http.verify = self.certificate
         self.http.trust_env = False  # the machine's own CA bundle would win over ours
         page = self.http.get(f"{self.url}/hub/login")
@@ -127,12 +128,20 @@ class Client:
 
     def websocket(self, path: str) -> websocket.WebSocket:
         """A websocket of the user's Jupyter server."""
-        return websocket.create_connection(
+        connection = websocket.create_connection(
             f"{self.url.replace('https', 'wss')}/user/{quote(self.user)}/{path}",
             header=[f"Authorization: token {self.token}"],
             sslopt={"ca_certs": self.certificate, "cert_reqs": ssl.CERT_REQUIRED},
             timeout=120,
         )
+        self._connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Hangs up."""
+        for connection in self._connections:
+            connection.shutdown()
+        self.http.close()
 
     def _new_token(self) -> str:
         answer = self.http.post(

@@ -1,0 +1,58 @@
+"""One platform for all end-to-end tests; when one of them fails, its logs are shown."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.client import Client
+from tests.e2e.platform import Platform, new_platform
+
+
+@pytest.fixture(scope="session", name="platform")
+def _platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    platform = new_platform(tmp_path_factory.mktemp("platform"))
+    try:
+        platform.start()
+        yield platform
+    finally:
+        if platform.process is not None:
+            platform.stop()
+
+
+@pytest.fixture(name="started")
+def _started(platform: Platform) -> Iterator["Started"]:
+    started = Started(platform)
+    yield started
+    started.stop()
+
+
+class Started:
+    """Logs people in and starts their workspaces; stops them after the test."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._clients: list[Client] = []
+
+    def __call__(self, *groups: str) -> Client:
+        """The member of exactly these groups, with a running workspace."""
+        client = self._platform.client(self._platform.account(*groups))
+        client.start()
+        self._clients.append(client)
+        return client
+
+    def stop(self) -> None:
+        for client in self._clients:
+            if client.servers():
+                client.stop()
+            client.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    platform = getattr(item, "funcargs", {}).get("platform")
+    if report.failed and platform is not None:
+        report.sections.append(("the platform's logs", platform.evidence()))
