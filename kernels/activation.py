@@ -60,7 +60,7 @@ def _scripted(environment: Environment, store: Store) -> dict[str, str]:
 
 def _run_scripts(environment: Environment, store: Store, home: str) -> dict[str, str]:
     base = {"PATH": _SYSTEM_PATH, "HOME": home}
-    script = activation_script(environment.path).replace(
+    script = activation_script(environment.path, _SYSTEM_PATH).replace(
         str(environment.path), str(store.target(environment.path))
     )
     program = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in base.items())]

@@ -99,7 +99,14 @@ def _install(lock: Lock, prefix: Path, target: Path, store: Store) -> None:
 def _sources(prefix: Path, lock: Lock) -> Iterator[Sources]:
     for file in (prefix / "conda-meta").glob("*.json"):
         record = json.loads(file.read_text(encoding="utf-8"))
-        yield Sources(record["sha256"], _python_files(record["files"]))
+        entries = record["paths_data"]["paths"]
+        own = {entry["_path"] for entry in entries if entry.get("prefix_placeholder")}
+        files = _python_files(record["files"])
+        yield Sources(
+            record["sha256"],
+            files=tuple(file for file in files if file not in own),
+            own=tuple(file for file in files if file in own),
+        )
     site_packages = f"lib/python{lock.python_minor}/site-packages"
     for wheel in lock.pip:
         info = next(

@@ -3,7 +3,8 @@
 py-rattler writes no bytecode, and a kernel in a read-only environment would compile its imports at
 every start (1.6 s instead of 0.5 s). So bytecode is kept by package content and Python version and
 hard-linked into each environment. It is unchecked-hash bytecode (PEP 552): it never looks at the
-source's time, so it survives copies and any prefix.
+source's time, so it survives copies and any prefix. The few files into which the installer wrote
+the prefix itself are compiled for each environment.
 """
 
 import os
@@ -17,6 +18,8 @@ from kernels.errors import BuildError
 from kernels.files import hold_file, remove_leftovers
 
 _SCRATCH = ".compiling-"
+_FEW = 20
+"""As many files are compiled faster by one process than by several."""
 _IS_READABLE = """
 import sys
 for file in sys.stdin.read().splitlines():
@@ -32,10 +35,17 @@ for file in sys.stdin.read().splitlines():
 
 @dataclass(frozen=True)
 class Sources:
-    """The Python files that one package put into a prefix, by the package's sha256."""
+    """The Python files that one package put into a prefix.
+
+    Attributes:
+        sha256: the package's.
+        files: those that are the same in every environment.
+        own: those that name the prefix they are in.
+    """
 
     sha256: str
     files: tuple[str, ...]
+    own: tuple[str, ...] = ()
 
 
 def ensure_bytecode(prefix: Path, packages: Sequence[Sources], python: str, cache_dir: Path) -> int:
@@ -53,15 +63,23 @@ def ensure_bytecode(prefix: Path, packages: Sequence[Sources], python: str, cach
     cache_dir.mkdir(parents=True, exist_ok=True)
     tag = "cpython-" + python.replace(".", "")
     missing = _link_kept(prefix, packages, tag, cache_dir)
-    if not missing:
-        return 0
+    if missing:
+        missing = _compile_and_keep(prefix, missing, tag, cache_dir)
+    _compile(prefix, [file for package in packages for file in package.own], tag)
+    return len(missing)
+
+
+def _compile_and_keep(
+    prefix: Path, packages: Sequence[Sources], tag: str, cache_dir: Path
+) -> list[Sources]:
+    """Compiles what nobody has kept meanwhile; returns which packages these were."""
     with hold_file(cache_dir / ".lock"):  # what another builder compiles now is not done twice
         remove_leftovers(cache_dir, _SCRATCH)
-        missing = _link_kept(prefix, missing, tag, cache_dir)
+        missing = _link_kept(prefix, packages, tag, cache_dir)
         _compile(prefix, [file for package in missing for file in package.files], tag)
         for package in missing:
             _keep(prefix, package, tag, cache_dir)
-    return len(missing)
+    return missing
 
 
 def _link_kept(
@@ -89,8 +107,9 @@ def _compile(prefix: Path, files: Sequence[str], tag: str) -> None:
         # Files that no Python can read (templates, tests of syntax errors) are left without.
         subprocess.run(
             [
-                *(*python, "-m", "compileall", "-q", "-q", "-j", "0"),
+                *(*python, "-m", "compileall", "-q", "-q", "-j", "0" if len(files) > _FEW else "1"),
                 *("--invalidation-mode", "unchecked-hash", "-i", listing.name),
+                *("-s", str(prefix)),  # what is kept names nobody's environment
             ],
             stdout=subprocess.DEVNULL,
             check=False,

@@ -3,11 +3,12 @@
 It is started where workspaces will see it.
 """
 
+import asyncio
 import tempfile
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
 
 from kernels.errors import CheckError
 from kernels.sandbox import as_seen_by_workspaces
@@ -26,7 +27,7 @@ def check_kernel(environment: Environment, store: Store, variables: dict[str, st
     expected = str(store.target(environment.path))
     with tempfile.TemporaryDirectory(prefix="perijove-check-") as scratch:
         log = Path(scratch, "kernel.log")
-        manager = KernelManager(
+        manager = AsyncKernelManager(
             transport="ipc",
             ip=str(Path(scratch, "s")),
             connection_file=str(Path(scratch, "kernel.json")),
@@ -42,18 +43,11 @@ def check_kernel(environment: Environment, store: Store, variables: dict[str, st
             language="python",
         )
         try:
-            with log.open("w") as output:
-                manager.start_kernel(
-                    stdout=output, stderr=output, cwd=scratch, env=_clean_environment(scratch)
-                )
-            printed = _run_cell(manager)
+            printed = asyncio.run(_run_cell(manager, log, scratch))
         except (RuntimeError, OSError) as error:
             raise CheckError(
                 f"{environment.name}: its kernel does not start ({error}): {_tail(log)}"
             ) from None
-        finally:
-            manager.shutdown_kernel(now=True)
-            manager.cleanup_resources()
     if printed != expected:
         raise CheckError(
             f"{environment.name}: its kernel runs in {printed or 'an unknown place'}, "
@@ -71,21 +65,34 @@ def _clean_environment(home: str) -> dict[str, str]:
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
 
 
-def _run_cell(manager: KernelManager) -> str:
-    """What the cell printed. Raises RuntimeError or TimeoutError if the kernel does not answer."""
+async def _run_cell(manager: AsyncKernelManager, log: Path, home: str) -> str:
+    """Starts a kernel, and what the cell printed in it.
+
+    Raises:
+        OSError: it cannot be started, or takes too long over the cell.
+        RuntimeError: it does not answer.
+    """
     lines: list[str] = []
 
     def collect(message: dict[str, dict[str, str]]) -> None:
         if message["content"].get("name") == "stdout":
             lines.append(message["content"]["text"])
 
-    client = manager.blocking_client()
     try:
-        client.start_channels()
-        client.wait_for_ready(timeout=_READY_SECONDS)
-        client.execute_interactive(_CELL, timeout=_READY_SECONDS, output_hook=collect)
+        with log.open("w") as output:
+            await manager.start_kernel(
+                stdout=output, stderr=output, cwd=home, env=_clean_environment(home)
+            )
+        client = manager.client()
+        try:
+            client.start_channels()
+            await client.wait_for_ready(timeout=_READY_SECONDS)
+            await client.execute_interactive(_CELL, timeout=_READY_SECONDS, output_hook=collect)
+        finally:
+            client.stop_channels()
     finally:
-        client.stop_channels()
+        await manager.shutdown_kernel(now=True)
+        await manager.cleanup_resources()
     return "".join(lines).strip()
 
 

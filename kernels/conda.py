@@ -6,6 +6,7 @@ environment must not run other people's code.
 """
 
 import asyncio
+import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
@@ -158,6 +159,8 @@ def install(
         BuildError: a package is missing, or is not the one that was locked.
     """
     records = [_to_record(package, channels) for package in packages]
+    for record in records:
+        _verify_local(record)
     specs = [_parse(spec)._match_spec for spec in requested]  # noqa: SLF001 - py-rattler 0.28 wants the inner object
     try:
         asyncio.run(
@@ -172,14 +175,30 @@ def install(
             )
         )
     except (InstallerError, IoError, LinkError, TransactionError) as error:
-        raise BuildError(f"A package could not be installed: {error}") from error
+        reason = " ".join(str(error).split())
+        raise BuildError(f"A package could not be installed: {reason}") from error
 
 
-def activation_script(prefix: Path) -> str:
-    """The bash text that activates `prefix`, as conda would."""
+def _verify_local(record: rattler.RepoDataRecord) -> None:
+    """py-rattler verifies what it downloads; what it finds on disk it takes as it is."""
+    if urlsplit(record.url).scheme != "file":
+        return
+    path = Path(unquote(urlsplit(record.url).path))
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").digest()
+    except FileNotFoundError:
+        raise BuildError(f"{path}: the locked package is gone; lock the project again.") from None
+    if found != record.sha256:
+        raise BuildError(f"{path}: not the package that was locked; lock the project again.")
+
+
+def activation_script(prefix: Path, path: str) -> str:
+    """The bash text that activates `prefix`, as conda would where PATH is `path`."""
     from rattler.shell import ActivationVariables, Shell, activate  # noqa: PLC0415 - rarely needed
 
-    return str(activate(prefix, ActivationVariables(None, []), Shell.bash).script)
+    before = ActivationVariables(None, [Path(entry) for entry in path.split(":")])
+    return str(activate(prefix, before, Shell.bash).script)
 
 
 def index(directory: Path) -> None:

@@ -9,12 +9,17 @@ import re
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_LENGTH = 40
 
-NAME_RULE = f"lower-case letters, digits and single hyphens between them, at most {_MAX_LENGTH}"
+_RESERVED = {"users", "properties"}  # JupyterHub's API has these behind a group's name
+
+NAME_RULE = (
+    f"lower-case letters, digits and single hyphens between them, at most {_MAX_LENGTH}, "
+    "and not 'users' or 'properties'"
+)
 
 
 def is_name(text: str) -> bool:
     """Whether `text` may name a client or a project."""
-    return len(text) <= _MAX_LENGTH and _NAME.fullmatch(text) is not None
+    return len(text) <= _MAX_LENGTH and _NAME.fullmatch(text) is not None and text not in _RESERVED
 
 
 def kernel_name(client: str, project: str, version: int | None = None) -> str:

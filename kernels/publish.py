@@ -17,8 +17,9 @@ from kernels.build import LOCK_COPY
 from kernels.check import kernel_argv
 from kernels.errors import ProjectError
 from kernels.lock import Lock, load_lock
+from kernels.logo import draw_logo
 from kernels.projects import Project
-from kernels.store import FINISHED, Environment, Store, write_json
+from kernels.store import FINISHED, Environment, Store, write_json, write_text
 
 
 def publish(project: Project, environment: Environment, store: Store) -> None:
@@ -36,7 +37,9 @@ def publish(project: Project, environment: Environment, store: Store) -> None:
             name = names.kernel_name(
                 project.client, project.name, environment.version if pinned else None
             )
-            write_json(store.project(project) / "kernels" / name / "kernel.json", spec)
+            directory = store.project(project) / "kernels" / name
+            write_text(directory / "logo-svg.svg", draw_logo(project))
+            write_json(directory / "kernel.json", spec)
 
 
 def published_version(project: Project, store: Store) -> int | None:

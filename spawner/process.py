@@ -25,7 +25,8 @@ from spawner.entitlement import is_entitled
 from spawner.plan import Workspace
 from spawner.settings import CHECKOUT, Settings, server_directories
 
-_KEEPER = ["/bin/sh", "-c", '"$@" & wait $!', "perijove-workspace"]
+_KEEPER = ["/bin/sh", "-c", 'ulimit -d "$0"; "$@" & wait $!']
+"""Waits for the workspace; `$0` is the most memory each of its processes may take, in KiB."""
 _PROBE_SECONDS = 0.02
 
 
@@ -87,7 +88,7 @@ class ProcessSpawner(Spawner):
         _prepare_home(workspace)
         with self._log_file(workspace).open("wb") as log:
             self._child = subprocess.Popen(  # noqa: ASYNC220 - it returns at once; asyncio would tie it to us
-                [*_KEEPER, *self._walled(workspace, command)],
+                [*_KEEPER, _memory_limit(workspace), *self._walled(workspace, command)],
                 env=self._environment(workspace),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -212,6 +213,12 @@ def _prepare_home(workspace: Workspace) -> None:
         if not mount.read_only:
             mount.source.mkdir(parents=True, exist_ok=True)
             mount.source.chmod(0o700)
+
+
+def _memory_limit(workspace: Workspace) -> str:
+    """What `ulimit -d` takes: without control groups, which need root, the limit is per process."""
+    memory = workspace.limits.memory
+    return "unlimited" if memory is None else str(memory // 1024)
 
 
 def _is_server(process: psutil.Process) -> bool:

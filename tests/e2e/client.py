@@ -173,10 +173,21 @@ class Kernel:
     def begin(self, code: str) -> str:
         """Sends a cell; `finish` waits for it."""
         message_id = uuid.uuid4().hex
-        header = {"msg_id": message_id, "msg_type": "execute_request", "username": "", "session": "t"}
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        message = {"header": {**header, "version": "5.3", "date": ""}, "parent_header": {}}
-        message |= {"metadata": {}, "channel": "shell", "buffers": [], "content": content}
+        message = {
+            "header": {
+                "msg_id": message_id,
+                "msg_type": "execute_request",
+                "username": "",
+                "session": "test",
+                "version": "5.3",
+                "date": "",
+            },
+            "parent_header": {},
+            "metadata": {},
+            "channel": "shell",
+            "buffers": [],
+            "content": {"code": code, "silent": False, "store_history": True},
+        }
         self._connection.send(json.dumps(message))
         return message_id
 

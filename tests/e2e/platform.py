@@ -128,8 +128,10 @@ class Platform:
     def evidence(self) -> str:
         """The ends of all logs, for a failed test."""
         tails = [f"--- make up\n{self.said[-3000:]}"]
-        for log in sorted((self.home / "logs").glob("*.log")):
-            tails.append(f"--- {log.name}\n{log.read_text(errors='replace')[-2500:]}")
+        tails += [
+            f"--- {log.name}\n{log.read_text(errors='replace')[-2500:]}"
+            for log in sorted((self.home / "logs").glob("*.log"))
+        ]
         return "\n".join(tails)
 
 

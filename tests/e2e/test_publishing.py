@@ -52,9 +52,7 @@ def test_an_example_published_later_appears_in_a_running_workspace(
     assert {entry["name"] for entry in listed["content"]} == {first.name, "second.ipynb"}
 
 
-def test_status_tells_who_works_and_what_is_published(
-    platform: Platform, started: Started
-) -> None:
+def test_status_tells_who_works_and_what_is_published(platform: Platform, started: Started) -> None:
     client = started("alder-bank")
     told = json.loads(platform.perijove("status", "--json").stdout)
     assert told["platform"] == {

@@ -19,6 +19,16 @@ export function followPublishedKernels(kernelspecs) {
   }, REFRESH_MS);
 }
 
+// Somebody without a project would look at an empty launcher and wonder; style.css has the words.
+export function sayWhenThereIsNoProject(kernelspecs) {
+  const look = () => {
+    const none = Object.keys(kernelspecs.specs?.kernelspecs ?? {}).length === 0;
+    document.body.classList.toggle('perijove-no-project', none);
+  };
+  kernelspecs.specsChanged.connect(look);
+  kernelspecs.ready.then(look, look);
+}
+
 function isLauncherVisible() {
   const launchers = [...document.querySelectorAll('.jp-Launcher')];
   return !document.hidden && launchers.some(launcher => launcher.offsetParent !== null);

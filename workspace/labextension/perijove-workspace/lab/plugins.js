@@ -1,7 +1,7 @@
 // The plugins that JupyterLab activates: wiring only.
 
 import { addMenuEntry, createCopier } from './copy.js';
-import { followPublishedKernels, hidePinnedKernels } from './launcher.js';
+import { followPublishedKernels, hidePinnedKernels, sayWhenThereIsNoProject } from './launcher.js';
 import { followNewFiles } from './newfiles.js';
 import { answerSave, createMarker } from './readonly.js';
 
@@ -38,6 +38,7 @@ export async function plugins(shared) {
     activate: (app, model) => {
       hidePinnedKernels(model);
       followPublishedKernels(app.serviceManager.kernelspecs);
+      sayWhenThereIsNoProject(app.serviceManager.kernelspecs);
     }
   };
 

@@ -1,0 +1,215 @@
+"""A builder may be killed at any point: nothing half-built shows, and the next one cleans up."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kernels.build import build_environment
+from kernels.lock import ensure_lock, make_lock
+from kernels.projects import Project
+from kernels.publish import publish, published_version
+from kernels.store import Store
+
+BUILDER = """
+import os, signal, sys, tempfile
+from pathlib import Path
+from kernels import build, bytecode, publish, store, wheels
+from kernels.lock import make_lock
+from kernels.projects import load_projects
+from kernels.store import ensure_store
+
+root, mount, projects, slug, kind, at = sys.argv[1:]
+count = 0
+
+def step(what=None):
+    global count
+    count += 1
+    print(kind, what, flush=True)
+    if count == int(at):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def killing(function):
+    def before(*arguments, **keys):
+        step(function.__qualname__)
+        return function(*arguments, **keys)
+    return before
+
+if kind == "file":
+    for name in ("replace", "rename", "chmod"):
+        setattr(Path, name, killing(getattr(Path, name)))
+    os.link = killing(os.link)
+
+report = step if kind == "stage" else lambda what: None
+place = ensure_store(Path(root), Path(mount))
+project = load_projects(Path(projects)).find(slug)
+lock = make_lock(project, place, report)
+environment = build.build_environment(project, lock, place, report)
+step("built") if kind == "stage" else None
+publish.publish(project, environment, place)
+"""
+
+STAGES = [
+    *("solving", "solving the pip: part", "fetching wheels", "installing packages"),
+    *("compiling bytecode", "starting its kernel", "finishing", "built"),
+]
+
+
+def quiet(_step: str) -> None:
+    pass
+
+
+def run_builder(
+    store: Store, projects: Path, kind: str, at: int
+) -> subprocess.CompletedProcess[str]:
+    places = [str(store.root), str(store.mount), str(projects), "a/b"]
+    argv = [sys.executable, "-c", BUILDER, *places, kind, str(at)]
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(make_project, make_wheel) -> Project:
+    """Version 1 of a project with a pip part; `change` asks for version 2."""
+    make_wheel("report", "1.0")
+    made: Project = make_project("a/b", "numpy=1.26", extra="  - pip: [report]\n")
+    (made.examples / "one.ipynb").write_text("1")
+    return made
+
+
+@pytest.fixture
+def change(make_project, make_wheel) -> Callable[[], Project]:
+    def ask_for_more() -> Project:
+        make_wheel("table", "2.0")
+        made: Project = make_project("a/b", "numpy=2.1", extra="  - pip: [report, table]\n")
+        (made.examples / "two.ipynb").write_text("2")
+        return made
+
+    return ask_for_more
+
+
+def visible(store: Store) -> dict[str, str]:
+    """What running workspaces can rely on: kernels, and that their environments are finished."""
+    found = {}
+    for file in store.root.glob("a/b/kernels/*/kernel.json"):
+        text = file.read_text()
+        python = Path(json.loads(text)["argv"][0])
+        prefix = store.root / python.relative_to(store.mount).parents[1]
+        assert (prefix / "perijove.json").exists()
+        found[file.parent.name] = text
+    return found
+
+
+def scratch(store: Store) -> list[str]:
+    places = [store.root, store.packages, store.bytecode, store.wheels, store.root / "a/b"]
+    places += [store.root / "a/b/envs", *store.root.glob("a/b/kernels/*"), store.root / ".staging"]
+    known = {".lock", ".locks", ".packages", ".bytecode", ".wheels", ".staging", ".store.json"}
+    return [
+        str(path.relative_to(store.root))
+        for place in places
+        for path in (place.iterdir() if place.is_dir() else ())
+        if path.name.startswith(".") and path.name not in known
+    ]
+
+
+def finish(project: Project, store: Store, version: int) -> None:
+    """The next builder succeeds with nothing to clean by hand, and leaves no litter."""
+    environment = build_environment(project, ensure_lock(project, store, quiet), store, quiet)
+    publish(project, environment, store)
+    assert published_version(project, store) == environment.version == version
+    assert len(store.environments(project)) == version
+    assert len(list((store.project(project) / "envs").iterdir())) == version
+    assert list((store.root / ".staging").iterdir()) == []
+    assert scratch(store) == []
+    published = {path.name for path in (store.project(project) / "examples").iterdir()}
+    assert published == {path.name for path in project.examples.iterdir()}
+
+
+@pytest.mark.parametrize("at", range(1, len(STAGES) + 1), ids=STAGES)
+def test_a_builder_killed_at_a_stage_leaves_nothing_half_built(
+    project: Project, store: Store, projects: Path, at: int
+) -> None:
+    done = run_builder(store, projects, "stage", at)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.stdout.splitlines()[-1] == f"stage {STAGES[at - 1]}"
+    assert len(store.environments(project)) == (1 if STAGES[at - 1] == "built" else 0)
+    assert visible(store) == {}
+    finish(project, store, 1)
+
+
+def test_the_published_version_stays_while_the_next_is_cut_off_at_every_stage(
+    project: Project, store: Store, projects: Path, change: Callable[[], Project]
+) -> None:
+    finish(project, store, 1)
+    before = visible(store)
+    changed = change()
+    for at, stage in enumerate(STAGES, 1):
+        if stage in {"solving", "installing packages", "starting its kernel", "finishing"}:
+            done = run_builder(store, projects, "stage", at)
+            assert done.returncode == -signal.SIGKILL, done.stderr
+            assert visible(store) == before
+            assert published_version(changed, store) == 1
+            assert len(store.environments(changed)) == 1
+    finish(changed, store, 2)
+    assert visible(store)["a.b.v1"] == before["a.b.v1"]
+
+
+def test_a_builder_killed_between_any_two_files_leaves_nothing_half_written(
+    project: Project, store: Store, projects: Path, change: Callable[[], Project]
+) -> None:
+    finish(project, store, 1)
+    before = visible(store)
+    changed = change()
+    steps = run_builder(store, projects, "file", 0).stdout.splitlines()
+    second = visible(store)
+    assert len(steps) > 12
+    # Once more from version 1 on, and cut off before every step that is not like the one before.
+    for at in range(1, len(steps) + 1):
+        if at > 2 and steps[at - 1] == steps[at - 2] == steps[at - 3]:
+            continue
+        for path in (*store.root.glob("a/b/envs/v2-*"), *store.root.glob("a/b/kernels/*v2")):
+            subprocess.run(["rm", "-r", path], check=True)
+        for name, text in before.items():
+            (store.root / f"a/b/kernels/{name}/kernel.json").write_text(text)
+        done = run_builder(store, projects, "file", at)
+        assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+        now = visible(store)
+        assert all(now[name] in {before.get(name), second[name]} for name in now)
+        assert set(before) <= set(now)
+    finish(changed, store, 2)
+
+
+def test_a_builder_killed_while_it_works_leaves_nothing_half_built(
+    project: Project, cold_store: Store, projects: Path
+) -> None:
+    """From cold caches: while packages are unpacked, linked, compiled, and the kernel starts."""
+    seen = {
+        "unpacked": lambda: list(cold_store.packages.glob("python-*/lib/*")),
+        "linked": lambda: list(cold_store.root.glob(".staging/*/*/*/lib/*")),
+        "compiled": lambda: list(cold_store.root.glob(".staging/*/*/*/lib/*/__pycache__/*")),
+        "kept": lambda: list(cold_store.bytecode.glob("*")),
+        "started": lambda: list(cold_store.root.glob("a/b/envs/*")),
+    }
+    places = [str(cold_store.root), str(cold_store.mount), str(projects), "a/b", "stage", "0"]
+    for moment, has_come in seen.items():
+        builder = subprocess.Popen(
+            [sys.executable, "-c", BUILDER, *places], stdout=subprocess.DEVNULL
+        )
+        while not has_come() and builder.poll() is None:
+            time.sleep(0.002)
+        os.kill(builder.pid, signal.SIGKILL)
+        assert builder.wait() == -signal.SIGKILL, moment
+        assert cold_store.environments(project) == []
+        assert visible(cold_store) == {}
+    finish(project, cold_store, 1)
+
+
+def test_a_lock_is_whole_or_not_there(project: Project, store: Store, projects: Path) -> None:
+    assert run_builder(store, projects, "stage", 3).returncode == -signal.SIGKILL
+    assert not store.lock_file(project).exists()
+    assert make_lock(project, store, quiet).pip[0].name == "report"
