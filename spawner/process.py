@@ -19,6 +19,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from traitlets import Any as AnyTrait
 from traitlets import Float, Instance
 
+from spawner import unwalled
 from spawner.access import Grant
 from spawner.bubblewrap import RUNTIME_DIRECTORY, account_files, plan_command
 from spawner.entitlement import is_entitled
@@ -86,6 +87,8 @@ class ProcessSpawner(Spawner):
             *self.get_args(),
         ]
         _prepare_home(workspace)
+        if not self.settings.is_walled:
+            unwalled.prepare_home(workspace)
         with self._log_file(workspace).open("wb") as log:
             self._child = subprocess.Popen(  # noqa: ASYNC220 - it returns at once; asyncio would tie it to us
                 [*_KEEPER, _memory_limit(workspace), *self._walled(workspace, command)],
@@ -94,6 +97,7 @@ class ProcessSpawner(Spawner):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                cwd=workspace.mounts[0].source,
             )
         self._pid = self._child.pid
         self._started = psutil.Process(self._pid).create_time()
@@ -151,16 +155,11 @@ class ProcessSpawner(Spawner):
         )
 
     def _environment(self, workspace: Workspace) -> dict[str, str]:
-        runtime = RUNTIME_DIRECTORY
+        environment = {**self.get_env(), "PATH": "/usr/local/bin:/usr/bin:/bin"}
         if not self.settings.is_walled:
-            runtime = str(self.settings.state / "runtime")
-        return {
-            **self.get_env(),
-            **workspace.environment,
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "JUPYTER_RUNTIME_DIR": runtime,
-            "XDG_RUNTIME_DIR": runtime,
-        }
+            return environment | dict(unwalled.plan_environment(workspace))
+        runtime = {"JUPYTER_RUNTIME_DIR": RUNTIME_DIRECTORY, "XDG_RUNTIME_DIR": RUNTIME_DIRECTORY}
+        return environment | dict(workspace.environment) | runtime
 
     def _log_file(self, workspace: Workspace) -> Path:
         directory: Path = self.settings.logs

@@ -12,6 +12,7 @@ import shutil
 import stat
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,9 +68,20 @@ def write_package(channel: Path, index: PackageIndex, tree: Path | None) -> None
             _add_text(tar, "info/paths.json", {"paths": paths, "paths_version": 1})
             _add_text(tar, "info/about.json", {"summary": "Made by this site from a wheel."})
         name = f"{index.file_name}.conda"
-        (scratch / name).rename(directory / name)
+        _copy_without_times(scratch / name, scratch / "timeless")
+        (scratch / "timeless").rename(directory / name)
     finally:
         shutil.rmtree(scratch)
+
+
+def _copy_without_times(made: Path, timeless: Path) -> None:
+    """The same archive as if it were made at the beginning of time (1980, for zip files)."""
+    with zipfile.ZipFile(made) as source, zipfile.ZipFile(timeless, "w") as result:
+        for entry in source.infolist():
+            plain = zipfile.ZipInfo(entry.filename)
+            plain.file_size = entry.file_size
+            with source.open(entry) as data, result.open(plain, "w") as copy:
+                shutil.copyfileobj(data, copy)
 
 
 def _files(tree: Path) -> Iterator[Path]:

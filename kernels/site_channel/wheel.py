@@ -5,6 +5,7 @@ evaluated for the declared platform, extras that a dependency asks for are spell
 manylinux tag becomes a `__glibc` requirement (PEP 508, PEP 600).
 """
 
+import hashlib
 import re
 import tempfile
 import zipfile
@@ -66,16 +67,16 @@ def plan_package(
 ) -> PackageIndex:
     """What the channel's index will say of the wheel's package."""
     own = metadata[wheel.name]
+    needed = _depends(own, "", metadata, _environment(python, platform), set())
+    depends = (f"python {python}.*", *_glibc(wheel.file), *sorted(set(needed)))
+    # Extras are spelled out by what was resolved together: other company, another package.
+    digest = hashlib.sha256("\n".join([wheel.sha256, *depends]).encode()).hexdigest()
     return PackageIndex(
         name=wheel.name,
         version=wheel.version,
-        build=f"py{python.replace('.', '')}_{wheel.sha256[:8]}_0",
+        build=f"py{python.replace('.', '')}_{digest[:8]}_0",
         subdir=platform.subdir,
-        depends=(
-            f"python {python}.*",
-            *_glibc(wheel.file),
-            *sorted(set(_depends(own, "", metadata, _environment(python, platform)))),
-        ),
+        depends=depends,
         license=own.get("License-Expression", ""),
     )
 
@@ -98,7 +99,11 @@ def _term(specifier: Specifier) -> str:
 
 
 def _depends(
-    own: Message, extra: str, metadata: Mapping[str, Message], environment: dict[str, str]
+    own: Message,
+    extra: str,
+    metadata: Mapping[str, Message],
+    environment: dict[str, str],
+    followed: set[tuple[str, str]],
 ) -> Iterator[str]:
     for text in own.get_all("Requires-Dist") or []:
         requirement = Requirement(text)
@@ -108,9 +113,11 @@ def _depends(
         if extra and (marker is None or marker.evaluate(environment | {"extra": ""})):
             continue  # needed without the extra too: the package itself asks for it
         yield conda_spec(requirement)
-        needed = metadata.get(canonicalize_name(requirement.name))
-        for asked in requirement.extras if needed is not None else ():
-            yield from _depends(needed, asked, metadata, environment)  # type: ignore[arg-type]
+        name = canonicalize_name(requirement.name)
+        for asked in requirement.extras if name in metadata else ():
+            if (name, asked) not in followed:
+                followed.add((name, asked))
+                yield from _depends(metadata[name], asked, metadata, environment, followed)
 
 
 def _environment(python: str, platform: Platform) -> dict[str, str]:

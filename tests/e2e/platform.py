@@ -35,6 +35,7 @@ class Platform:
     home: Path
     projects: Path
     port: int
+    wrapper: tuple[str, ...] = ()  # a program that `make up` is run by
     process: subprocess.Popen[str] | None = None
     children: list[psutil.Process] = field(default_factory=list)
 
@@ -91,7 +92,7 @@ class Platform:
         """`make up`, until it says that it is ready."""
         with (self.home.parent / "up.log").open("w") as log:
             self.process = subprocess.Popen(
-                ["make", "up"],
+                [*self.wrapper, "make", "up"],
                 cwd=CHECKOUT,
                 env=self.environment,
                 stdout=log,
@@ -106,13 +107,14 @@ class Platform:
             time.sleep(0.2)
 
     def stop(self) -> list[psutil.Process]:
-        """Ctrl-C, as a terminal sends it; returns the processes that are still there."""
+        """Ctrl-C, as a terminal sends it; returns the processes that stay behind."""
         assert self.process is not None
         self.children = psutil.Process(self.process.pid).children(recursive=True)
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(60)
         self.process = None
-        return [process for process in self.children if process.is_running()]
+        _, alive = psutil.wait_procs(self.children, timeout=30)
+        return alive
 
     def find(self, *words: str) -> psutil.Process:
         """The process of the platform whose command line has all these words."""

@@ -1,6 +1,7 @@
 """What activation would set is recorded once, as workspaces will see it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,19 @@ from kernels import activation
 from kernels.build import build_environment
 from kernels.errors import BuildError
 from kernels.lock import make_lock
+from kernels.projects import Project
 from kernels.store import FINISHED, Environment, Store
+
+MakeProject = Callable[..., Project]
 
 
 def quiet(_step: str) -> None:
     pass
 
 
-def build(make_project, store: Store, *dependencies: str, extra: str = "") -> Environment:
+def build(
+    make_project: MakeProject, store: Store, *dependencies: str, extra: str = ""
+) -> Environment:
     project = make_project("a/b", *dependencies, extra=extra)
     return build_environment(project, make_lock(project, store, quiet), store, quiet)
 
@@ -26,7 +32,7 @@ def recorded(environment: Environment) -> dict[str, str]:
     return found
 
 
-def test_what_every_kernel_starts_with(make_project, store: Store) -> None:
+def test_what_every_kernel_starts_with(make_project: MakeProject, store: Store) -> None:
     environment = build(make_project, store)
     prefix = str(store.target(environment.path))
     assert recorded(environment) == {
@@ -40,7 +46,7 @@ def test_what_every_kernel_starts_with(make_project, store: Store) -> None:
 
 
 def test_the_variables_of_environment_yml_are_given_as_they_stand(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     text = "variables:\n  DATA: /data\n  PRICE: 5$ or ${HOME}\n  THREADS: 4\n"
     found = recorded(build(make_project, store, extra=text))
@@ -49,7 +55,7 @@ def test_the_variables_of_environment_yml_are_given_as_they_stand(
 
 
 def test_activation_scripts_are_recorded_in_paths_of_the_workspace(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     environment = build(make_project, store, "sets-variable")
     prefix = store.target(environment.path)
@@ -60,13 +66,13 @@ def test_activation_scripts_are_recorded_in_paths_of_the_workspace(
     assert not {"HOME", "PWD", "SHLVL", "_", "OLDPWD"} & set(found)
 
 
-def test_environment_yml_has_the_last_word(make_project, store: Store) -> None:
+def test_environment_yml_has_the_last_word(make_project: MakeProject, store: Store) -> None:
     text = "variables: {PROJ_DATA: /own}\n"
     found = recorded(build(make_project, store, "sets-variable", extra=text))
     assert found["PROJ_DATA"] == "/own"
 
 
-def test_a_script_that_depends_on_home_is_refused(make_project, store: Store) -> None:
+def test_a_script_that_depends_on_home_is_refused(make_project: MakeProject, store: Store) -> None:
     with pytest.raises(BuildError) as caught:
         build(make_project, store, "reads-home")
     assert str(caught.value) == (
@@ -76,13 +82,15 @@ def test_a_script_that_depends_on_home_is_refused(make_project, store: Store) ->
     assert store.environments(make_project("a/b")) == []
 
 
-def test_a_script_that_fails_is_told_with_its_words(make_project, store: Store) -> None:
+def test_a_script_that_fails_is_told_with_its_words(
+    make_project: MakeProject, store: Store
+) -> None:
     with pytest.raises(BuildError, match="a_b_v1: an activation script failed: no licence"):
         build(make_project, store, "fails")
 
 
 def test_a_variable_set_for_one_user_only_is_refused(
-    make_project, store: Store, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([{"PATH": "x"}, {"PATH": "x", "ONLY": "second"}])
     monkeypatch.setattr(activation, "_run_scripts", lambda *_arguments: next(answers))
@@ -91,7 +99,11 @@ def test_a_variable_set_for_one_user_only_is_refused(
 
 
 def test_a_script_cannot_write_to_environments_or_caches(
-    make_project, store: Store, walled: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_project: MakeProject,
+    store: Store,
+    walled: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     if not walled:
         pytest.skip("bubblewrap does not run here, and without it scripts run as they are")

@@ -4,7 +4,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,9 @@ from kernels.lock import load_lock, make_lock
 from kernels.projects import Project
 from kernels.publish import publish
 from kernels.store import FINISHED, Environment, Store, ensure_store
+
+MakeProject = Callable[..., Project]
+MakeWheel = Callable[..., Path]
 
 
 def quiet(_step: str) -> None:
@@ -44,7 +47,9 @@ def snapshot(environment: Environment, store: Store) -> dict[str, object]:
     return found
 
 
-def test_an_environment_is_named_by_its_version_and_its_lock(make_project, store: Store) -> None:
+def test_an_environment_is_named_by_its_version_and_its_lock(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b")
     lock = make_lock(project, store, quiet)
     steps: list[str] = []
@@ -59,7 +64,9 @@ def test_an_environment_is_named_by_its_version_and_its_lock(make_project, store
     assert list((store.root / ".staging").iterdir()) == []
 
 
-def test_all_may_read_an_environment_and_none_may_write(make_project, store: Store) -> None:
+def test_all_may_read_an_environment_and_none_may_write(
+    make_project: MakeProject, store: Store
+) -> None:
     environment = make(make_project("a/b"), store)
     for path in environment.path.rglob("*"):
         if not path.is_symlink() and path.name != FINISHED:
@@ -67,7 +74,7 @@ def test_all_may_read_an_environment_and_none_may_write(make_project, store: Sto
             assert mode in ({0o755} if path.is_dir() else {0o444, 0o555}), path
 
 
-def test_paths_inside_are_those_of_workspaces(make_project, store: Store) -> None:
+def test_paths_inside_are_those_of_workspaces(make_project: MakeProject, store: Store) -> None:
     environment = make(make_project("a/b"), store)
     for path in environment.path.rglob("*"):
         if path.is_file() and path.name != FINISHED and store.mount != store.root:
@@ -76,7 +83,9 @@ def test_paths_inside_are_those_of_workspaces(make_project, store: Store) -> Non
             )
 
 
-def test_a_second_build_of_the_same_lock_does_nothing(make_project, store: Store) -> None:
+def test_a_second_build_of_the_same_lock_does_nothing(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b")
     lock = make_lock(project, store, quiet)
     first = build_environment(project, lock, store, quiet)
@@ -88,7 +97,7 @@ def test_a_second_build_of_the_same_lock_does_nothing(make_project, store: Store
 
 
 def test_another_lock_is_another_version_and_the_first_one_stays(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     first = make(make_project("a/b", "numpy=1.26"), store)
     second = make(make_project("a/b", "numpy=2.1"), store)
@@ -96,7 +105,9 @@ def test_another_lock_is_another_version_and_the_first_one_stays(
     assert store.environments(make_project("a/b")) == [first, second]
 
 
-def test_environments_share_packages_and_bytecode_by_hard_links(make_project, store: Store) -> None:
+def test_environments_share_packages_and_bytecode_by_hard_links(
+    make_project: MakeProject, store: Store
+) -> None:
     one, two = (make(make_project(slug), store) for slug in ("a/b", "a/c"))
     name = "lib/python3.11/site-packages/zmq/__init__.py"
     compiled = "lib/python3.11/site-packages/zmq/__pycache__/__init__.cpython-311.pyc"
@@ -105,15 +116,15 @@ def test_environments_share_packages_and_bytecode_by_hard_links(make_project, st
         assert (one.path / file).stat().st_nlink >= 3  # and the cache's own
 
 
-def test_every_python_file_has_its_bytecode(make_project, store: Store) -> None:
+def test_every_python_file_has_its_bytecode(make_project: MakeProject, store: Store) -> None:
     environment = make(make_project("a/b"), store)
-    sources = [path for path in environment.path.glob("lib/python3.11/**/*.py")]
+    sources = list(environment.path.glob("lib/python3.11/**/*.py"))
     assert len(sources) > 100
     for path in sources:
         assert (path.parent / "__pycache__" / f"{path.stem}.cpython-311.pyc").exists(), path
 
 
-def test_bytecode_names_no_other_environment(make_project, store: Store) -> None:
+def test_bytecode_names_no_other_environment(make_project: MakeProject, store: Store) -> None:
     first = make(make_project("secret-client/one"), store)
     second = make(make_project("a/two"), store)
     assert b"secret-client" not in b"".join(
@@ -127,7 +138,7 @@ def test_bytecode_names_no_other_environment(make_project, store: Store) -> None
 
 
 def test_the_pip_part_is_installed_with_scripts_and_bytecode(
-    make_project, store: Store, make_wheel
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
     make_wheel("report", "1.0", scripts="report = report:main")
     environment = make(make_project("a/b", extra="  - pip: [report]\n"), store)
@@ -139,7 +150,9 @@ def test_the_pip_part_is_installed_with_scripts_and_bytecode(
     assert (site_packages / "__pycache__/report.cpython-311.pyc").exists()
 
 
-def test_a_wheel_that_is_not_the_locked_one_is_told(make_project, store: Store, make_wheel) -> None:
+def test_a_wheel_that_is_not_the_locked_one_is_told(
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
+) -> None:
     make_wheel("report", "1.0")
     project = make_project("a/b", extra="  - pip: [report]\n")
     lock = make_lock(project, store, quiet)
@@ -149,7 +162,9 @@ def test_a_wheel_that_is_not_the_locked_one_is_told(make_project, store: Store, 
     assert_nothing_is_visible(project, store)
 
 
-def test_a_damaged_wheel_is_told(make_project, store: Store, make_wheel) -> None:
+def test_a_damaged_wheel_is_told(
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
+) -> None:
     make_wheel("report", "1.0")
     project = make_project("a/b", extra="  - pip: [report]\n")
     lock = make_lock(project, store, quiet)
@@ -161,7 +176,7 @@ def test_a_damaged_wheel_is_told(make_project, store: Store, make_wheel) -> None
 
 
 def test_a_conda_package_that_is_not_the_locked_one_is_told(
-    make_project, cold_store: Store
+    make_project: MakeProject, cold_store: Store
 ) -> None:
     project = make_project("a/b")
     lock = make_lock(project, cold_store, quiet)
@@ -174,7 +189,7 @@ def test_a_conda_package_that_is_not_the_locked_one_is_told(
     assert_nothing_is_visible(project, cold_store)
 
 
-def test_a_package_that_is_gone_is_told(make_project, cold_store: Store) -> None:
+def test_a_package_that_is_gone_is_told(make_project: MakeProject, cold_store: Store) -> None:
     project = make_project("a/b")
     lock = make_lock(project, cold_store, quiet)
     changed = tuple(
@@ -186,7 +201,7 @@ def test_a_package_that_is_gone_is_told(make_project, cold_store: Store) -> None
 
 
 def test_an_environment_whose_kernel_does_not_start_does_not_stay(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     good = make(make_project("a/b"), store)
     project = make_project("a/b", "ipykernel=6.0")
@@ -197,7 +212,7 @@ def test_an_environment_whose_kernel_does_not_start_does_not_stay(
 
 
 def test_whatever_goes_wrong_in_the_check_nothing_stays(
-    make_project, store: Store, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_arguments: object) -> None:
         raise KeyboardInterrupt
@@ -209,7 +224,7 @@ def test_whatever_goes_wrong_in_the_check_nothing_stays(
     assert_nothing_is_visible(project, store)
 
 
-def test_what_a_killed_builder_left_is_removed(make_project, store: Store) -> None:
+def test_what_a_killed_builder_left_is_removed(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b")
     envs = store.project(project) / "envs"
     (envs / "v1-aaaaaaaaaaaa/bin").mkdir(parents=True)
@@ -220,7 +235,9 @@ def test_what_a_killed_builder_left_is_removed(make_project, store: Store) -> No
     assert list(envs.iterdir()) == [environment.path]
 
 
-def test_two_builders_of_one_project_make_one_version(make_project, store: Store) -> None:
+def test_two_builders_of_one_project_make_one_version(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b")
     lock = make_lock(project, store, quiet)
     steps: list[str] = []
@@ -234,7 +251,7 @@ def test_two_builders_of_one_project_make_one_version(make_project, store: Store
 
 
 def test_ten_builds_at_once_from_cold_caches_are_all_the_same(
-    make_project, cold_store: Store
+    make_project: MakeProject, cold_store: Store
 ) -> None:
     made = [make_project(f"client/p{number}", "numpy=2.1") for number in range(10)]
     with ThreadPoolExecutor(10) as pool:
@@ -250,7 +267,7 @@ def test_ten_builds_at_once_from_cold_caches_are_all_the_same(
 
 
 def test_a_publication_while_the_next_version_is_built_does_not_wait_for_ever(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     project = make_project("a/b")
     first = make(project, store)
@@ -286,7 +303,7 @@ def grow(disk: Path, size: str) -> None:
 
 @pytest.mark.parametrize("megabytes", [0, 16, 50])
 def test_a_full_disk_is_told_and_leaves_nothing_and_the_next_build_works(
-    make_project, small_disk: Path, walled: bool, megabytes: int
+    make_project: MakeProject, small_disk: Path, walled: bool, megabytes: int
 ) -> None:
     grow(small_disk, "200m")
     root = small_disk / "store"
@@ -308,7 +325,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_and_the_next_build_works(
 
 
 def test_a_disk_too_full_for_a_lock_is_told(
-    make_project, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = ensure_store(small_disk / "store")
     project = make_project("a/b")

@@ -1,5 +1,6 @@
 """The check: a kernel that does not start where workspaces see it is told with its own words."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from kernels.build import build_environment
 from kernels.check import check_kernel, kernel_argv
 from kernels.errors import CheckError
 from kernels.lock import make_lock
+from kernels.projects import Project
 from kernels.store import Environment, Store
+
+MakeProject = Callable[..., Project]
 
 
 def quiet(_step: str) -> None:
@@ -18,7 +22,7 @@ def quiet(_step: str) -> None:
 
 
 @pytest.fixture
-def built(make_project, store: Store) -> Environment:
+def built(make_project: MakeProject, store: Store) -> Environment:
     project = make_project("a/b")
     return build_environment(project, make_lock(project, store, quiet), store, quiet)
 
@@ -34,7 +38,9 @@ def test_a_good_kernel_is_no_news(built: Environment, store: Store) -> None:
     check_kernel(built, store, {"PATH": "${PATH}"})
 
 
-def test_a_kernel_that_ends_at_once_is_told_with_its_last_words(make_project, store: Store) -> None:
+def test_a_kernel_that_ends_at_once_is_told_with_its_last_words(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b", "ipykernel=6.0")
     with pytest.raises(CheckError) as caught:
         build_environment(project, make_lock(project, store, quiet), store, quiet)
@@ -71,7 +77,7 @@ def test_a_cell_that_hangs_is_given_up(
         check_kernel(built, store, {})
 
 
-def test_a_kernel_that_runs_elsewhere_is_told(make_project, store: Store) -> None:
+def test_a_kernel_that_runs_elsewhere_is_told(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b", "ipykernel=5.0")
     with pytest.raises(CheckError) as caught:
         build_environment(project, make_lock(project, store, quiet), store, quiet)
@@ -94,7 +100,7 @@ def test_a_missing_wall_is_told(built: Environment, store: Store, walled: bool) 
 
 
 def test_a_kernel_checks_out_without_walls_too(
-    make_project, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unwalled = Store(store.root, store.root)
     project = make_project("a/b", "sets-variable")

@@ -128,15 +128,19 @@ ALL_KEYS = "name, channels, dependencies, variables, prefix"
         ("dependencies: [python, {conda: [x]}]", "dependencies: found {'conda': ['x']}, expected"),
         (
             "dependencies: [python, 'nu*py']",
-            "dependencies: found 'nu*py', expected a conda package such as 'numpy=2.1' or "
-            "'pandas>=2,<3'.",
+            (
+                "dependencies: found 'nu*py', expected a conda package such as 'numpy=2.1' or "
+                "'pandas>=2,<3'."
+            ),
         ),
         ("dependencies: [python, '']", "dependencies: found '', expected a conda package such as"),
         ("dependencies: [python, -e .]", "dependencies: found '-e .', expected a conda package"),
         (
             "dependencies: [python, 'https://conda.example/noarch/x-1-0.conda']",
-            "dependencies: found the address 'https://conda.example/noarch/x-1-0.conda', expected "
-            "a package name and version: what stands at an address can change.",
+            (
+                "dependencies: found the address 'https://conda.example/noarch/x-1-0.conda', expected "
+                "a package name and version: what stands at an address can change."
+            ),
         ),
         ("dependencies: [python, /srv/x-1-0.tar.bz2]", "dependencies: found the address '/srv/x"),
         ("channels: conda-forge", "dependencies: found None"),
@@ -151,16 +155,20 @@ def test_what_is_wrong_is_told_by_key(tmp_path: Path, text: str, message: str) -
     [
         (
             "-e .",
-            "pip: found '-e .', expected a published package: a local or editable checkout cannot "
-            "be rebuilt elsewhere; publish it as a wheel and name that.",
+            (
+                "pip: found '-e .', expected a published package: a local or editable checkout cannot "
+                "be rebuilt elsewhere; publish it as a wheel and name that."
+            ),
         ),
         ("--editable ../x", "pip: found '--editable ../x', expected a published package"),
         ("./x", "pip: found './x', expected a published package"),
         ("/srv/x", "pip: found '/srv/x', expected a published package"),
         (
             "-r requirements.txt",
-            "pip: found the option '-r requirements.txt', expected a requirement such as "
-            "'tiktoken>=0.8'; indexes are the site's own setting, and other files are listed here.",
+            (
+                "pip: found the option '-r requirements.txt', expected a requirement such as "
+                "'tiktoken>=0.8'; indexes are the site's own setting, and other files are listed here."
+            ),
         ),
         ("--index-url https://x", "pip: found the option '--index-url https://x', expected"),
         (
@@ -170,8 +178,10 @@ def test_what_is_wrong_is_told_by_key(tmp_path: Path, text: str, message: str) -
         ("git+https://x.example/y", "pip: found 'git+https://x.example/y', expected a requirement"),
         (
             "x @ https://x.example/x.whl",
-            "pip: found the address 'https://x.example/x.whl', expected a package name and "
-            "version: what stands at an address can change.",
+            (
+                "pip: found the address 'https://x.example/x.whl', expected a package name and "
+                "version: what stands at an address can change."
+            ),
         ),
     ],
 )

@@ -17,6 +17,10 @@ from kernels.projects import Project
 from kernels.publish import publish, published_version
 from kernels.store import Store
 
+MakeProject = Callable[..., Project]
+MakeWheel = Callable[..., Path]
+
+
 BUILDER = """
 import os, signal, sys, tempfile
 from pathlib import Path
@@ -60,6 +64,9 @@ STAGES = [
     *("compiling bytecode", "starting its kernel", "finishing", "built"),
 ]
 
+FAST = {"compiling bytecode", "finishing"}
+"""The other stages take a minute; they are cut off with the slow tests."""
+
 
 def quiet(_step: str) -> None:
     pass
@@ -74,7 +81,7 @@ def run_builder(
 
 
 @pytest.fixture
-def project(make_project, make_wheel) -> Project:
+def project(make_project: MakeProject, make_wheel: MakeWheel) -> Project:
     """Version 1 of a project with a pip part; `change` asks for version 2."""
     make_wheel("report", "1.0")
     made: Project = make_project("a/b", "numpy=1.26", extra="  - pip: [report]\n")
@@ -83,7 +90,7 @@ def project(make_project, make_wheel) -> Project:
 
 
 @pytest.fixture
-def change(make_project, make_wheel) -> Callable[[], Project]:
+def change(make_project: MakeProject, make_wheel: MakeWheel) -> Callable[[], Project]:
     def ask_for_more() -> Project:
         make_wheel("table", "2.0")
         made: Project = make_project("a/b", "numpy=2.1", extra="  - pip: [report, table]\n")
@@ -108,7 +115,16 @@ def visible(store: Store) -> dict[str, str]:
 def scratch(store: Store) -> list[str]:
     places = [store.root, store.packages, store.bytecode, store.wheels, store.root / "a/b"]
     places += [store.root / "a/b/envs", *store.root.glob("a/b/kernels/*"), store.root / ".staging"]
-    known = {".lock", ".locks", ".packages", ".bytecode", ".wheels", ".staging", ".store.json"}
+    known = {
+        ".lock",
+        ".cache.lock",
+        ".locks",
+        ".packages",
+        ".bytecode",
+        ".wheels",
+        ".staging",
+        ".store.json",
+    }
     return [
         str(path.relative_to(store.root))
         for place in places
@@ -130,7 +146,13 @@ def finish(project: Project, store: Store, version: int) -> None:
     assert published == {path.name for path in project.examples.iterdir()}
 
 
-@pytest.mark.parametrize("at", range(1, len(STAGES) + 1), ids=STAGES)
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(at, id=stage, marks=() if stage in FAST else pytest.mark.slow)
+        for at, stage in enumerate(STAGES, 1)
+    ],
+)
 def test_a_builder_killed_at_a_stage_leaves_nothing_half_built(
     project: Project, store: Store, projects: Path, at: int
 ) -> None:
@@ -142,6 +164,7 @@ def test_a_builder_killed_at_a_stage_leaves_nothing_half_built(
     finish(project, store, 1)
 
 
+@pytest.mark.slow
 def test_the_published_version_stays_while_the_next_is_cut_off_at_every_stage(
     project: Project, store: Store, projects: Path, change: Callable[[], Project]
 ) -> None:
@@ -159,6 +182,7 @@ def test_the_published_version_stays_while_the_next_is_cut_off_at_every_stage(
     assert visible(store)["a.b.v1"] == before["a.b.v1"]
 
 
+@pytest.mark.slow
 def test_a_builder_killed_between_any_two_files_leaves_nothing_half_written(
     project: Project, store: Store, projects: Path, change: Callable[[], Project]
 ) -> None:
@@ -184,6 +208,7 @@ def test_a_builder_killed_between_any_two_files_leaves_nothing_half_written(
     finish(changed, store, 2)
 
 
+@pytest.mark.slow
 def test_a_builder_killed_while_it_works_leaves_nothing_half_built(
     project: Project, cold_store: Store, projects: Path
 ) -> None:

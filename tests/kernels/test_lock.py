@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,13 @@ from kernels.environment_yml import Requirements, load_requirements
 from kernels.errors import LockError, ProjectError, SolveError, StoreError
 from kernels.lock import Lock, ensure_lock, load_lock, make_lock
 from kernels.platform import Platform
+from kernels.projects import Project
 from kernels.store import Store
 from kernels.wheels import Wheel
+
+MakeProject = Callable[..., Project]
+MakeWheel = Callable[..., Path]
+
 
 from_conda = CondaPackage(
     name="numpy",
@@ -102,7 +109,9 @@ def test_a_lock_of_another_format_is_told(tmp_path: Path) -> None:
         load_lock(file)
 
 
-def test_a_lock_holds_the_exact_packages_of_a_channel(make_project, store: Store) -> None:
+def test_a_lock_holds_the_exact_packages_of_a_channel(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b", "numpy=1.26")
     lock = make_lock(project, store, quiet)
     assert [package.name for package in lock.conda] == ["ipykernel", "numpy", "python", "pyzmq"]
@@ -116,7 +125,7 @@ def test_a_lock_holds_the_exact_packages_of_a_channel(make_project, store: Store
 
 
 def test_a_lock_is_kept_until_the_project_asks_for_something_else(
-    make_project, store: Store, channel
+    make_project: MakeProject, store: Store, channel: Any
 ) -> None:
     steps: list[str] = []
     first = ensure_lock(make_project("a/b", "numpy=1.26"), store, steps.append)
@@ -130,7 +139,7 @@ def test_a_lock_is_kept_until_the_project_asks_for_something_else(
 
 
 def test_newer_tools_alone_are_no_reason_for_a_new_lock(
-    make_project, store: Store, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make_lock(make_project("a/b"), store, quiet)
     monkeypatch.setattr(lock_module, "installed_version", lambda _tool: "99")
@@ -138,7 +147,7 @@ def test_newer_tools_alone_are_no_reason_for_a_new_lock(
 
 
 def test_a_lock_that_cannot_be_read_is_replaced_when_somebody_locks_again(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     project = make_project("a/b")
     lock = make_lock(project, store, quiet)
@@ -149,7 +158,9 @@ def test_a_lock_that_cannot_be_read_is_replaced_when_somebody_locks_again(
     assert load_lock(store.lock_file(project)) == lock
 
 
-def test_pins_that_cannot_be_are_told_with_the_solvers_reason(make_project, store: Store) -> None:
+def test_pins_that_cannot_be_are_told_with_the_solvers_reason(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b", "numpy=2.1", "wants-old-numpy")
     with pytest.raises(SolveError) as caught:
         make_lock(project, store, quiet)
@@ -160,12 +171,16 @@ def test_pins_that_cannot_be_are_told_with_the_solvers_reason(make_project, stor
     assert not store.lock_file(project).exists()
 
 
-def test_a_package_that_does_not_exist_is_told_by_name(make_project, store: Store) -> None:
+def test_a_package_that_does_not_exist_is_told_by_name(
+    make_project: MakeProject, store: Store
+) -> None:
     with pytest.raises(SolveError, match="No candidates were found for no-such-package"):
         make_lock(make_project("a/b", "no-such-package"), store, quiet)
 
 
-def test_a_lock_is_solved_for_the_declared_platform(make_project, store: Store) -> None:
+def test_a_lock_is_solved_for_the_declared_platform(
+    make_project: MakeProject, store: Store
+) -> None:
     with pytest.raises(SolveError, match=r"__glibc >=2\.99"):
         make_lock(make_project("a/b", "wants-new-libc"), store, quiet)
     with pytest.raises(SolveError, match="__cuda"):
@@ -175,13 +190,15 @@ def test_a_lock_is_solved_for_the_declared_platform(make_project, store: Store) 
     assert "wants-cuda" in {package.name for package in lock.conda}
 
 
-def test_a_channel_may_be_asked_for_by_its_package(make_project, store: Store, channel) -> None:
+def test_a_channel_may_be_asked_for_by_its_package(
+    make_project: MakeProject, store: Store, channel: Any
+) -> None:
     project = make_project("a/b", f"{channel.url}::numpy")
     assert "numpy" in {package.name for package in make_lock(project, store, quiet).conda}
 
 
 def test_a_channel_of_somebodys_own_is_never_replaced_by_the_registry(
-    make_project, store: Store, tmp_path: Path
+    make_project: MakeProject, store: Store, tmp_path: Path
 ) -> None:
     absent = f"file://{tmp_path}/absent"
     with pytest.raises(LockError) as caught:
@@ -193,7 +210,7 @@ def test_a_channel_of_somebodys_own_is_never_replaced_by_the_registry(
 
 
 def test_one_silent_channel_among_others_is_told(
-    make_project, store: Store, channel, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject, store: Store, channel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conda, "is_answering", lambda name: name != "conda-forge")
     project = make_project("a/b", channels=(channel.url, "conda-forge"))
@@ -201,7 +218,9 @@ def test_one_silent_channel_among_others_is_told(
         make_lock(project, store, quiet)
 
 
-def test_a_broken_channel_is_told(make_project, store: Store, own_channel) -> None:
+def test_a_broken_channel_is_told(
+    make_project: MakeProject, store: Store, own_channel: Any
+) -> None:
     for file in own_channel.path.glob("*/repodata*"):
         file.unlink()
     (own_channel.path / "linux-64/repodata.json").write_text("{broken")
@@ -214,7 +233,7 @@ def pip(*lines: str) -> str:
 
 
 def test_the_pip_part_is_solved_around_the_conda_part(
-    make_project, store: Store, make_wheel
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
     make_wheel("report", "1.0", "numpy>=1", "table")
     for version in ("1.26.4", "2.1.0"):  # the registry's own, which is not asked for
@@ -232,7 +251,7 @@ def test_the_pip_part_is_solved_around_the_conda_part(
 
 
 def test_a_pip_line_that_would_override_a_conda_package_is_refused(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     project = make_project("a/b", "numpy=2.1", extra=pip("numpy<2"))
     with pytest.raises(ProjectError) as caught:
@@ -243,14 +262,14 @@ def test_a_pip_line_that_would_override_a_conda_package_is_refused(
     )
 
 
-def test_it_is_refused_under_the_other_name_too(make_project, store: Store) -> None:
+def test_it_is_refused_under_the_other_name_too(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b", "matplotlib-base", extra=pip("matplotlib==3.8"))
     with pytest.raises(ProjectError, match=r"would replace conda's matplotlib 3\.9\.2"):
         make_lock(project, store, quiet)
 
 
 def test_a_pip_line_that_conda_satisfies_brings_nothing(
-    make_project, store: Store, make_wheel
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
     make_wheel("numpy", "2.1.0")
     lock = make_lock(make_project("a/b", "numpy=2.1", extra=pip("numpy>=2")), store, quiet)
@@ -258,7 +277,7 @@ def test_a_pip_line_that_conda_satisfies_brings_nothing(
 
 
 def test_what_a_wheel_needs_is_not_put_over_conda_either(
-    make_project, store: Store, make_wheel
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
     make_wheel("report", "1.0", "matplotlib<3.9")
     make_wheel("matplotlib", "3.8.0")
@@ -274,7 +293,9 @@ def test_what_a_wheel_needs_is_not_put_over_conda_either(
     assert "\n" not in told
 
 
-def test_a_pip_package_that_does_not_exist_is_told(make_project, store: Store, make_wheel) -> None:
+def test_a_pip_package_that_does_not_exist_is_told(
+    make_project: MakeProject, store: Store, make_wheel: MakeWheel
+) -> None:
     project = make_project("a/b", extra=pip("no-such-wheel"))
     with pytest.raises(SolveError, match="pip: nothing satisfies .* no-such-wheel was not found"):
         make_lock(project, store, quiet)

@@ -75,8 +75,10 @@ def test_files_and_hidden_directories_are_no_projects(tmp_path: Path) -> None:
         (b"title = '\xff'", "project.toml: not valid TOML: 'utf-8' codec can't decode"),
         (
             PLAIN + 'colour = "red"',
-            "project.toml: colour: unknown key; expected one of: "
-            "description, limits, owner, platform, title.",
+            (
+                "project.toml: colour: unknown key; expected one of: "
+                "description, limits, owner, platform, title."
+            ),
         ),
         (PLAIN.replace('"Credit risk"', "7"), "project.toml: title: found 7, expected some text."),
         (PLAIN.replace("Credit risk", " "), "project.toml: title: found ' ', expected some text."),
@@ -182,8 +184,10 @@ def test_two_projects_with_one_kernel_name_are_told_apart_or_refused(tmp_path: P
     found = load_projects(tmp_path)
     assert [project.slug for project in found.projects] == ["alder-bank/credit-risk"]
     assert [str(problem) for problem in found.problems] == [
-        f"{second}/project.toml: title: the kernel name 'Alder Bank · Credit risk' is taken by "
-        "alder-bank/credit-risk; expected a title that tells the two apart."
+        (
+            f"{second}/project.toml: title: the kernel name 'Alder Bank · Credit risk' is taken by "
+            "alder-bank/credit-risk; expected a title that tells the two apart."
+        )
     ]
 
 
@@ -196,10 +200,14 @@ def test_a_project_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) 
     found = load_projects(tmp_path)
     assert [project.slug for project in found.projects] == ["birch/good"]
     assert [str(problem) for problem in found.problems] == [
-        f"{tmp_path}/alder-bank/broken/project.toml: not valid TOML: Invalid value (at end of "
-        "document).",
-        f"{directory_for_file}: cannot be read (Is a directory); expected a file that the builder "
-        "may read.",
+        (
+            f"{tmp_path}/alder-bank/broken/project.toml: not valid TOML: Invalid value (at end of "
+            "document)."
+        ),
+        (
+            f"{directory_for_file}: cannot be read (Is a directory); expected a file that the builder "
+            "may read."
+        ),
     ]
 
 

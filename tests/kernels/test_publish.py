@@ -2,7 +2,9 @@
 
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from kernels.lock import make_lock
 from kernels.projects import Project
 from kernels.publish import publish, published_version, sync_examples
 from kernels.store import Environment, Store
+
+MakeProject = Callable[..., Project]
 
 
 def quiet(_step: str) -> None:
@@ -28,7 +32,7 @@ def kernel(store: Store, name: str) -> dict[str, object]:
     return found
 
 
-def test_a_publication_in_full(make_project, store: Store, channel) -> None:
+def test_a_publication_in_full(make_project: MakeProject, store: Store, channel: Any) -> None:
     project = make_project("a/b")
     lock = make_lock(project, store, quiet)
     environment = build_environment(project, lock, store, quiet)
@@ -72,7 +76,7 @@ def test_a_publication_in_full(make_project, store: Store, channel) -> None:
 
 
 def test_a_newer_version_takes_the_stable_name_and_the_older_keeps_its_own(
-    make_project, store: Store
+    make_project: MakeProject, store: Store
 ) -> None:
     project = make_project("a/b")
     first = build(project, store)
@@ -90,7 +94,7 @@ def test_a_newer_version_takes_the_stable_name_and_the_older_keeps_its_own(
     }
 
 
-def test_nothing_but_the_files_is_left(make_project, store: Store) -> None:
+def test_nothing_but_the_files_is_left(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b")
     publish(project, build(project, store), store)
     for directory in (store.root / "a/b/kernels").iterdir():
@@ -98,7 +102,7 @@ def test_nothing_but_the_files_is_left(make_project, store: Store) -> None:
         assert not [path for path in directory.iterdir() if path.name.startswith(".")]
 
 
-def test_examples_are_the_same_as_the_projects(make_project, store: Store) -> None:
+def test_examples_are_the_same_as_the_projects(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b")
     published = store.project(project) / "examples"
     (project.examples / "sub/.ipynb_checkpoints").mkdir(parents=True)
@@ -120,7 +124,9 @@ def test_examples_are_the_same_as_the_projects(make_project, store: Store) -> No
     assert published.stat().st_ino == directory  # running workspaces have it mounted
 
 
-def test_a_directory_may_become_a_file_and_a_file_a_directory(make_project, store: Store) -> None:
+def test_a_directory_may_become_a_file_and_a_file_a_directory(
+    make_project: MakeProject, store: Store
+) -> None:
     project = make_project("a/b")
     (project.examples / "x").mkdir()
     (project.examples / "x/n.ipynb").write_text("1")
@@ -137,7 +143,7 @@ def test_a_directory_may_become_a_file_and_a_file_a_directory(make_project, stor
     assert (published / "x").read_text() == (published / "y/n.ipynb").read_text() == "2"
 
 
-def test_a_project_needs_no_examples(make_project, store: Store) -> None:
+def test_a_project_needs_no_examples(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b")
     project.examples.rmdir()
     sync_examples(project, store)
@@ -145,7 +151,7 @@ def test_a_project_needs_no_examples(make_project, store: Store) -> None:
 
 
 def test_an_example_that_links_out_of_the_project_is_refused(
-    make_project, store: Store, tmp_path: Path
+    make_project: MakeProject, store: Store, tmp_path: Path
 ) -> None:
     project = make_project("a/b")
     (tmp_path / "secret").write_text("another client's")
@@ -159,10 +165,9 @@ def test_an_example_that_links_out_of_the_project_is_refused(
     assert list((store.project(project) / "examples").iterdir()) == []
 
 
-def test_a_store_that_cannot_be_written_is_told(make_project, store: Store) -> None:
+def test_a_store_that_cannot_be_written_is_told(make_project: MakeProject, store: Store) -> None:
     project = make_project("a/b")
     environment = build(project, store)
     (store.project(project) / "kernels").write_text("in the way")
     with pytest.raises(StoreError, match=r"a/b: the store \S+ could not be written \("):
         publish(project, environment, store)
-    assert published_version(project, store) is None
