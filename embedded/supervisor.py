@@ -8,6 +8,7 @@ the hub on its way out ends the workspaces.
 
 import asyncio
 import ctypes
+import itertools
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from embedded.errors import EmbeddedError
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LOOK_SECONDS = 0.2
+_REAP_LOOKS = 25  # reading all of /proc is dear, and a zombie hurts nobody for five seconds
 _RESTARTS, _RESTART_SECONDS = 5, 60.0
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -79,8 +81,10 @@ class Supervisor:
         Raises:
             EmbeddedError: one dies again and again.
         """
-        while True:
+        for look in itertools.count():
             self.look()
+            if look % _REAP_LOOKS == 0:
+                self._reap()
             await asyncio.sleep(_LOOK_SECONDS)
 
     def look(self) -> None:
@@ -93,7 +97,6 @@ class Supervisor:
                 _end_session(process.pid)
                 self._start(name)
                 self._say(f"{name} runs again.")
-        self._reap()
 
     def stop(self) -> None:
         """Ends all processes, and whatever they left behind."""

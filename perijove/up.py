@@ -102,6 +102,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
+        say("Starting proxy, hub and nginx.")
         supervisor.start()
         watching = asyncio.create_task(supervisor.watch())
         ready = asyncio.create_task(

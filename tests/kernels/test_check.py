@@ -54,7 +54,7 @@ def test_a_kernel_that_says_nothing_is_told_so(
 ) -> None:
     silent = ["/bin/sh", "-c", "exit 3 # {connection_file}"]
     monkeypatch.setattr(check, "kernel_argv", lambda *_arguments: silent)
-    with pytest.raises(CheckError, match="its kernel does not start .*: it said nothing"):
+    with pytest.raises(CheckError, match=r"its kernel does not start .*: it said nothing"):
         check_kernel(built, store, {})
 
 
@@ -64,7 +64,7 @@ def test_a_kernel_that_hangs_is_given_up(
     monkeypatch.setattr(check, "_READY_SECONDS", 1)
     hanging = ["/bin/sh", "-c", "exec sleep 60 # {connection_file}"]
     monkeypatch.setattr(check, "kernel_argv", lambda *_arguments: hanging)
-    with pytest.raises(CheckError, match="its kernel does not start .* in 1 seconds"):
+    with pytest.raises(CheckError, match=r"its kernel does not start .* in 1 seconds"):
         check_kernel(built, store, {})
 
 

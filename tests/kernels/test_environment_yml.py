@@ -138,7 +138,8 @@ ALL_KEYS = "name, channels, dependencies, variables, prefix"
         (
             "dependencies: [python, 'https://conda.example/noarch/x-1-0.conda']",
             (
-                "dependencies: found the address 'https://conda.example/noarch/x-1-0.conda', expected "
+                "dependencies: found the address 'https://conda.example/noarch/x-1-0.conda', "
+                "expected "
                 "a package name and version: what stands at an address can change."
             ),
         ),
@@ -156,7 +157,8 @@ def test_what_is_wrong_is_told_by_key(tmp_path: Path, text: str, message: str) -
         (
             "-e .",
             (
-                "pip: found '-e .', expected a published package: a local or editable checkout cannot "
+                "pip: found '-e .', expected a published package: a local or editable checkout "
+                "cannot "
                 "be rebuilt elsewhere; publish it as a wheel and name that."
             ),
         ),
@@ -167,7 +169,8 @@ def test_what_is_wrong_is_told_by_key(tmp_path: Path, text: str, message: str) -
             "-r requirements.txt",
             (
                 "pip: found the option '-r requirements.txt', expected a requirement such as "
-                "'tiktoken>=0.8'; indexes are the site's own setting, and other files are listed here."
+                "'tiktoken>=0.8'; indexes are the site's own setting, and other files are listed "
+                "here."
             ),
         ),
         ("--index-url https://x", "pip: found the option '--index-url https://x', expected"),

@@ -297,7 +297,7 @@ def test_a_pip_package_that_does_not_exist_is_told(
     make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
     project = make_project("a/b", extra=pip("no-such-wheel"))
-    with pytest.raises(SolveError, match="pip: nothing satisfies .* no-such-wheel was not found"):
+    with pytest.raises(SolveError, match=r"pip: nothing satisfies .* no-such-wheel was not found"):
         make_lock(project, store, quiet)
 
 

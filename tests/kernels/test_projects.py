@@ -205,7 +205,8 @@ def test_a_project_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) 
             "document)."
         ),
         (
-            f"{directory_for_file}: cannot be read (Is a directory); expected a file that the builder "
+            f"{directory_for_file}: cannot be read (Is a directory); expected a file that the "
+            "builder "
             "may read."
         ),
     ]

@@ -37,7 +37,7 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, walled: bool) -> Store:
 
 
 @pytest.fixture
-def make_real(make_project: MakeProject):
+def make_real(make_project: MakeProject) -> MakeProject:
     def make(slug: str, python: str, *dependencies: str, extra: str = "") -> Project:
         project: Project = make_project(slug, *dependencies, channels=("conda-forge",), extra=extra)
         text = project.environment_yml.read_text().replace("python=3.11", f"python={python}")
