@@ -83,5 +83,7 @@ def _run_scripts(environment: Environment, store: Store, home: str) -> dict[str,
     for noise in ("_", "PWD", "SHLVL", "OLDPWD", "HOME"):
         variables.pop(noise, None)
     literal = _literal(variables)
-    literal["PATH"] = literal.get("PATH", _SYSTEM_PATH).replace(_SYSTEM_PATH, "${PATH}")
+    # The script puts the PATH it was made for before the one it meets; here they are the same.
+    path = literal.get("PATH", _SYSTEM_PATH).replace(f"{_SYSTEM_PATH}:{_SYSTEM_PATH}", _SYSTEM_PATH)
+    literal["PATH"] = path.replace(_SYSTEM_PATH, "${PATH}")
     return literal

@@ -30,7 +30,8 @@ def safe_name(text: str) -> str:
         return escaped
     # A cut name ends in "--", which no escaped name contains, and the hash of the whole text.
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{escaped[: _MAX_LENGTH - len(digest) - 2]}--{digest}"
+    cut = escaped[: _MAX_LENGTH - len(digest) - 2].rstrip("-")
+    return f"{cut}--{digest}"
 
 
 def workspace_name(user: str, server: str = "") -> str:

@@ -161,14 +161,15 @@ def test_a_client_without_its_file_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Credit Risk", "credit_risk", "credit--risk", "-x", "a" * 41, "é"]
+    "name", ["Credit Risk", "credit_risk", "credit--risk", "-x", "a" * 41, "é", "users"]
 )
 def test_an_illegal_project_name_is_told_with_the_rule(tmp_path: Path, name: str) -> None:
     write(tmp_path, f"alder-bank/{name}")
     (problem,) = load_projects(tmp_path).problems
     assert str(problem) == (
         f"{tmp_path}/alder-bank/{name}: '{name}' cannot name a project: expected lower-case "
-        "letters, digits and single hyphens between them, at most 40; rename the directory."
+        "letters, digits and single hyphens between them, at most 40, and not 'users' or "
+        "'properties'; rename the directory."
     )
 
 

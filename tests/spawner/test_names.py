@@ -75,7 +75,6 @@ def test_a_named_server_is_never_another_users_workspace(user: str, other: str) 
     assert workspace_name(user, "x") != workspace_name(f"{user}---x")
 
 
-@pytest.mark.xfail(reason="the cut may leave a hyphen before the '--': strip it")
 def test_a_name_that_is_cut_within_an_escape_is_no_named_server_of_another_user() -> None:
     long = "a" * 29 + "." + "b" * 40
     digest = safe_name(long)[-16:]
