@@ -15,11 +15,12 @@ from spawner.settings import CHECKOUT, Settings
 def plan_processes(settings: Settings, tools: Tools) -> list[Process]:
     """The platform's processes, in the order of starting: proxy, hub, nginx."""
     environment = _base_environment() | settings.to_environment()
+    token = {"CONFIGPROXY_AUTH_TOKEN": settings.proxy_token}
     return [
         Process(
             "proxy",
             _proxy_command(settings, tools),
-            environment,
+            _base_environment() | token,
             settings.state,
             "Pages do not load until it runs again; notebooks and kernels keep running.",
         ),

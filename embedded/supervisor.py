@@ -127,6 +127,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                umask=0o077,  # databases, logs and sockets are nobody else's on this machine
                 start_new_session=True,  # Ctrl-C is for us; we end the others in order
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 - we have one thread when we start them
             )

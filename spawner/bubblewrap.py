@@ -38,7 +38,7 @@ def plan_command(
         bwrap,
         *("--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc"),
         *("--unshare-uts", "--unshare-cgroup-try", "--hostname", "workspace"),
-        *("--uid", _UID, "--gid", _UID, "--cap-drop", "ALL"),
+        *("--uid", _UID, "--gid", _UID, "--cap-drop", "ALL", "--disable-userns"),
         *system_mounts(),
         *("--dir", "/tmp", "--tmpfs", "/run", "--dir", RUNTIME_DIRECTORY),  # noqa: S108 - the workspace's own
     ]

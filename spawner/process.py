@@ -26,7 +26,7 @@ from spawner.entitlement import is_entitled
 from spawner.plan import Workspace
 from spawner.settings import CHECKOUT, Settings, server_directories
 
-_KEEPER = ["/bin/sh", "-c", 'ulimit -d "$0"; "$@" & wait $!']
+_KEEPER = ["/bin/sh", "-c", 'umask 022; ulimit -d "$0"; "$@" & wait $!']
 """Waits for the workspace; `$0` is the most memory each of its processes may take, in KiB."""
 _PROBE_SECONDS = 0.02
 

@@ -106,11 +106,15 @@ def _try(client: Client) -> requests.Response | None:
 def _workspace_processes(platform: Platform, client: Client) -> list[psutil.Process]:
     assert platform.process is not None
     home = f"{platform.home}/homes/{client.user}"
-    return [
-        process
-        for process in psutil.Process(platform.process.pid).children(recursive=True)
-        if home in process.cmdline()
-    ]
+    children = psutil.Process(platform.process.pid).children(recursive=True)
+    return [process for process in children if home in _command_line(process)]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it ended a moment ago
+        return []
 
 
 def _until(ask: Callable[[], T], is_so: Callable[[T], bool], seconds: float = 60) -> T:

@@ -40,7 +40,7 @@ def test_the_whole_command_line() -> None:
         "/opt/bwrap",
         *("--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc"),
         *("--unshare-uts", "--unshare-cgroup-try", "--hostname", "workspace"),
-        *("--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"),
+        *("--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--disable-userns"),
         *system_mounts(),
         *("--dir", "/tmp", "--tmpfs", "/run", "--dir", "/run/perijove"),  # noqa: S108 - the plan
         *("--ro-bind", "/srv/state/ana/passwd", "/etc/passwd"),
