@@ -35,6 +35,9 @@ c.LocalAccounts.minimum_password_length = 10
 c.LocalAccounts.check_common_password = True
 c.LocalAccounts.allowed_failed_logins = 10
 c.LocalAccounts.seconds_before_next_try = 60
+c.JupyterHub.template_vars = {
+    "announcement_login": '<a href="/hub/signup">Sign up</a> for an account; an admin lets you in.'
+}
 c.JupyterHub.load_groups = plan_groups(settings.projects)
 c.JupyterHub.token_expires_in_max_seconds = 30 * 24 * 3600
 c.JupyterHub.oauth_require_pkce = True

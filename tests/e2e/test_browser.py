@@ -127,6 +127,34 @@ def test_an_admin_moves_a_person_between_groups_on_the_hubs_own_page(
     )
 
 
+def test_a_new_person_signs_up_and_an_admin_lets_them_in(
+    platform: Platform, browser: Browser, page: Page
+) -> None:
+    nora = Account("nora", "correct-horse-battery", [], admin=False)
+    page.goto(f"{platform.url}/hub/login")
+    page.get_by_role("link", name="Sign up").click()
+    page.locator("#username_input").fill(nora.user)
+    page.locator("#password_input").fill(nora.password)
+    page.locator("#password_confirmation_input").fill(nora.password)
+    page.get_by_role("button", name="Create User").click()
+    expect(page.get_by_text("Your information has been sent to the admin")).to_be_visible()
+    assert not platform.client(nora).logged_in
+
+    admins = browser.new_context(ignore_https_errors=True).new_page()
+    admins.goto(f"{platform.url}/hub/login?next=/hub/authorize")
+    _fill_in(admins, platform.admin)
+    admins.get_by_role("row", name="nora").get_by_role("button", name="Authorize").click()
+    expect(admins.get_by_role("row", name="nora").get_by_text("Yes")).to_be_visible()
+    admins.context.close()
+
+    client = platform.client(nora)
+    assert client.logged_in
+    assert client.hub("GET", "user").json()["groups"] == []
+    gone = platform.client(platform.admin).hub("DELETE", f"users/{nora.user}")
+    assert gone.status_code == 204
+    assert not platform.client(nora).logged_in
+
+
 def _fill_in(page: Page, account: Account) -> None:
     page.get_by_label("Username").fill(account.user)
     page.get_by_label("Password").fill(account.password)
