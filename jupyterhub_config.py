@@ -4,7 +4,7 @@ import os
 
 from spawner.accounts import LocalAccounts
 from spawner.entitlement import plan_at_spawn
-from spawner.groups import plan_groups
+from spawner.groups import ADMINS, plan_groups
 from spawner.process import ProcessSpawner
 from spawner.settings import load_settings
 
@@ -29,7 +29,6 @@ c.JupyterHub.cleanup_proxy = False
 # Who may come in. A group for each client and project; members are edited on the hub's own pages.
 c.JupyterHub.authenticator_class = LocalAccounts
 c.LocalAccounts.accounts_file = str(settings.accounts)
-c.LocalAccounts.admin_users = set(settings.admins)
 c.LocalAccounts.allow_all = True  # every account an admin has approved
 c.LocalAccounts.minimum_password_length = 10
 c.LocalAccounts.check_common_password = True
@@ -56,6 +55,24 @@ c.ProcessSpawner.env_keep = []
 c.JupyterHub.services = [{"name": "perijove", "api_token": settings.service_token}]
 c.JupyterHub.load_roles = [
     {
+        # Members of the group `admins`. JupyterHub's own `admin` role opens everybody's server, and
+        # cannot be cut down: nobody has it.
+        "name": "people-admin",
+        "description": "Manages people and their servers, without access to what is in them",
+        "scopes": [
+            "admin-ui",
+            "admin:users",
+            "admin:servers",  # start and stop; access is another scope
+            "admin:groups",
+            "list:services",
+            "read:services",
+            "read:roles",
+            "read:hub",
+            "read:metrics",
+        ],
+        "groups": [ADMINS],
+    },
+    {
         "name": "perijove",
         "scopes": [
             "admin:users",  # make the demonstration accounts, once
@@ -64,5 +81,5 @@ c.JupyterHub.load_roles = [
             "read:servers",
         ],
         "services": ["perijove"],
-    }
+    },
 ]

@@ -1,5 +1,6 @@
 """Talks to the running hub: is it up, who is there, and the first filling of its groups."""
 
+import http.client
 import json
 import ssl
 import time
@@ -8,11 +9,13 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from embedded.accounts import Account
 from embedded.errors import EmbeddedError
+from kernels.names import ADMINS
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,10 @@ class Hub:
         return [user["name"] for user in users]
 
     def add_accounts(self, accounts: Iterable[Account]) -> None:
-        """Makes the accounts' users and puts them into their groups; may be repeated.
-
-        Admins are made by the hub itself when it starts: no service may make one.
-        """
+        """Makes the accounts' users and puts them into their groups; may be repeated."""
         for account in accounts:
             self._unless_there("users", {"usernames": [account.user]})
-            for group in account.groups:
+            for group in (*account.groups, *([ADMINS] if account.admin else [])):
                 path = f"groups/{urllib.parse.quote(group, safe='')}"
                 self._unless_there(path, {})
                 self.request("POST", f"{path}/users", {"users": [account.user]})
@@ -55,18 +55,34 @@ class Hub:
         try:
             self.request("POST", path, body)
         except urllib.error.HTTPError as error:
-            if error.code != 409:  # noqa: PLR2004 - it exists
+            if error.code != HTTPStatus.CONFLICT:
                 raise
 
 
-def is_login_answering(url: str, certificate: Path) -> bool:
-    """Whether the login page is served at `url`, through TLS with this certificate."""
-    context = ssl.create_default_context(cafile=str(certificate))
+def is_login_answering(address: str, port: int, certificate: Path) -> bool:
+    """Whether nginx serves the login page at `address` with exactly this certificate.
+
+    Asked of the machine itself: what browsers call it, and whom they trust, is not ours to know.
+    """
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(address, port, timeout=5, context=context)
     try:
-        with urllib.request.urlopen(f"{url}hub/login", context=context, timeout=5) as answer:  # noqa: S310 - our own address
-            return bool(answer.status == 200)  # noqa: PLR2004 - the page
-    except (urllib.error.URLError, OSError):
+        connection.connect()
+        served = connection.sock.getpeercert(binary_form=True)
+        connection.request("GET", "/hub/login")
+        return served == _leaf(certificate) and connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def _leaf(certificate: Path) -> bytes:
+    """The first certificate of a PEM file, in the form in which a server shows it."""
+    end = "-----END CERTIFICATE-----"
+    first = certificate.read_text(encoding="ascii").split(end)[0]
+    return ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end)
 
 
 def wait_for(what: str, is_there: Any, *, seconds: float, log: Path) -> None:

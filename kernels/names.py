@@ -9,11 +9,15 @@ import re
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_LENGTH = 40
 
-_RESERVED = {"users", "properties"}  # JupyterHub's API has these behind a group's name
+ADMINS = "admins"
+"""The hub group whose members manage people; so no client may have this name."""
+
+# JupyterHub's API has the first two behind a group's name.
+_RESERVED = {"users", "properties", ADMINS}
 
 NAME_RULE = (
     f"lower-case letters, digits and single hyphens between them, at most {_MAX_LENGTH}, "
-    "and not 'users' or 'properties'"
+    "and not 'users', 'properties' or 'admins'"
 )
 
 

@@ -13,7 +13,10 @@ from perijove.console import Report, print_json, print_table
 from perijove.context import Installation, exit_code, for_each
 
 
-@click.command(help="Build and check the environments of projects (locking them first if needed).")
+@click.command(
+    short_help="Build and check the environments of projects.",
+    help="Build and check the environments of projects (locking them first if needed).",
+)
 @click.argument("projects", nargs=-1, metavar="[CLIENT/PROJECT]...")
 @click.option("--publish", "and_publish", is_flag=True, help="Then show it in launchers.")
 @click.option("--json", "as_json", is_flag=True, help="For a script.")

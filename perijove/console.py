@@ -43,13 +43,20 @@ def warn(message: str) -> None:
     err.print(message, markup=False)
 
 
+def print_line(message: str) -> None:
+    """The result, in a sentence."""
+    out.print(message, markup=False)
+
+
 def print_json(value: Any) -> None:
     """The result, for a script."""
     print(json.dumps(value, indent=2, ensure_ascii=False))  # noqa: T201 - this is the printer
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """The result, for a person."""
+    """The result, for a person; nothing if there is none."""
+    if not rows:
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -14,11 +14,14 @@ from kernels.lock import load_lock
 from kernels.projects import Project
 from kernels.publish import published_version
 from kernels.store import Store
-from perijove.console import print_json, print_table, say
+from perijove.console import print_json, print_line, print_table
 from perijove.context import Installation, exit_code
 
 
-@click.command(help="Show what runs and what is published; exit code 1 if the platform is down.")
+@click.command(
+    short_help="Show what runs and what is published.",
+    help="Show what runs and what is published; exit code 1 if the platform is down.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For a script.")
 @click.pass_obj
 def command(installation: Installation, as_json: bool) -> None:
@@ -31,9 +34,9 @@ def command(installation: Installation, as_json: bool) -> None:
     else:
         users = platform["workspaces"]
         if platform["running"]:
-            say(f"Running at {platform['url']}, workspaces: {', '.join(users) or 'none'}.")
+            print_line(f"Running at {platform['url']}, workspaces: {', '.join(users) or 'none'}.")
         else:
-            say("Not running; 'make up' starts it.")
+            print_line("Not running; 'make up' starts it.")
         print_table(
             ("PROJECT", "PUBLISHED", "BUILT", "PYTHON", "PACKAGES", "CHANNELS"),
             [

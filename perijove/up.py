@@ -78,7 +78,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         served = _prepare_certificate(installation.home, host, certificate, key)
         projects = _prepare_projects(installation)
         accounts = ensure_accounts(installation.home / "accounts.json", projects, walled=walled)
-        settings = _settings(installation, f"https://{host}:{port}/", tools, accounts)
+        settings = _settings(installation, f"https://{host}:{port}/", tools)
         nginx = NginxSettings(
             certificate=served.cert,
             key=served.key,
@@ -90,15 +90,16 @@ def command(  # noqa: PLR0917 - click passes them by name
         )
         prepare_nginx(settings, nginx)
         supervisor = Supervisor(plan_processes(settings, tools), settings.logs, say)
-        asyncio.run(_serve(supervisor, settings, accounts, projects, served))
+        asyncio.run(_serve(supervisor, settings, accounts, projects, served, nginx))
 
 
-async def _serve(
+async def _serve(  # noqa: PLR0917 - one caller, just above
     supervisor: Supervisor,
     settings: Settings,
     accounts: list[Account],
     projects: list[Project],
     served: Certificate,
+    nginx: NginxSettings,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -109,7 +110,7 @@ async def _serve(
         supervisor.start()
         watching = asyncio.create_task(supervisor.watch())
         ready = asyncio.create_task(
-            asyncio.to_thread(_wait_until_ready, supervisor, settings, accounts, served)
+            asyncio.to_thread(_wait_until_ready, supervisor, settings, accounts, served, nginx)
         )
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({watching, ready, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,11 +129,15 @@ async def _serve(
 
 
 def _wait_until_ready(
-    supervisor: Supervisor, settings: Settings, accounts: list[Account], served: Certificate
+    supervisor: Supervisor,
+    settings: Settings,
+    accounts: list[Account],
+    served: Certificate,
+    nginx: NginxSettings,
 ) -> None:
     wait_for(
         "The hub",
-        lambda: is_login_answering(settings.public_url, served.cert),
+        lambda: is_login_answering(nginx.address, nginx.https_port, served.cert),
         seconds=120,
         log=supervisor.log_file("hub"),
     )
@@ -161,7 +166,10 @@ def _announce(
     )
     if served.self_signed:
         say("\nThe certificate is self-signed: the browser asks once; or give your own.")
-    say(f"Passwords are kept in {settings.accounts}. Ctrl-C stops everything.")
+    say(
+        f"These are first passwords and groups, kept in {settings.accounts}; what is changed "
+        "on the hub's pages counts from then on. Ctrl-C stops everything."
+    )
 
 
 @contextmanager
@@ -226,10 +234,7 @@ def _prepare_projects(installation: Installation) -> list[Project]:
     return [project for project in found.projects if project.slug in done]
 
 
-def _settings(
-    installation: Installation, public_url: str, tools: Tools, accounts: list[Account]
-) -> Settings:
-    is_first = not _accounts_made(installation.home).exists()
+def _settings(installation: Installation, public_url: str, tools: Tools) -> Settings:
     return Settings(
         home=installation.home,
         projects=installation.projects_dir,
@@ -241,6 +246,4 @@ def _settings(
         proxy_token=secrets.token_hex(32),
         service_token=secrets.token_hex(32),
         bwrap=str(tools.bwrap.path),
-        # Only once: whoever is admin later is decided on the hub's own pages.
-        admins=tuple(account.user for account in accounts if account.admin and is_first),
     )

@@ -1,4 +1,4 @@
-"""The hub groups that projects call for: one for each client, one for each project. Pure reading.
+"""The hub groups: one for each client, one for each project, and one for admins. Pure reading.
 
 They are made empty: who is a member is the business of admins, or of the identity provider.
 """
@@ -6,11 +6,14 @@ They are made empty: who is a member is the business of admins, or of the identi
 from pathlib import Path
 from typing import Any
 
+from kernels.names import ADMINS
 from kernels.projects import load_projects
+
+__all__ = ["ADMINS", "plan_groups"]
 
 
 def plan_groups(projects: Path) -> dict[str, dict[str, Any]]:
     """JupyterHub's `load_groups` for a projects directory."""
     found = load_projects(projects).projects
-    names = {project.client for project in found} | {project.slug for project in found}
+    names = {ADMINS, *(project.client for project in found), *(project.slug for project in found)}
     return {name: {"users": []} for name in sorted(names)}

@@ -9,6 +9,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from spawner import unwalled
 from spawner.access import Grant
 from spawner.bubblewrap import RUNTIME_DIRECTORY, account_files, plan_command
 from spawner.entitlement import is_entitled
+from spawner.names import safe_name
 from spawner.plan import Workspace
 from spawner.settings import CHECKOUT, Settings, server_directories
 
@@ -136,6 +138,14 @@ class ProcessSpawner(Spawner):
             await self._wait_for_end(keeper, self.stop_seconds)
         _signal(keeper, signal.SIGKILL)
         await self._wait_for_end(keeper, self.stop_seconds)
+
+    def delete_forever(self) -> None:
+        """Puts the home of a deleted user aside: nobody loses work, nobody of that name gets it."""
+        home: Path = self.settings.homes / safe_name(self.user.name)
+        if home.is_dir():
+            removed = self.settings.homes / ".removed"
+            removed.mkdir(mode=0o700, exist_ok=True)
+            home.rename(removed / f"{home.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
 
     # Details.
 

@@ -30,7 +30,6 @@ class Settings:
         proxy_token: the secret between hub and proxy.
         service_token: the secret with which the `perijove` command asks the hub.
         bwrap: the bubblewrap program.
-        admins: users who are made admins when the hub starts; others are made on its pages.
     """
 
     home: Path
@@ -43,7 +42,6 @@ class Settings:
     proxy_token: str
     service_token: str
     bwrap: str = "bwrap"
-    admins: tuple[str, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -88,7 +86,6 @@ class Settings:
             "CONFIGPROXY_AUTH_TOKEN": self.proxy_token,
             "PERIJOVE_SERVICE_TOKEN": self.service_token,
             "PERIJOVE_BWRAP": self.bwrap,
-            "PERIJOVE_ADMINS": " ".join(self.admins),
         }
 
 
@@ -109,7 +106,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         proxy_token=_get(environ, "CONFIGPROXY_AUTH_TOKEN"),
         service_token=_get(environ, "PERIJOVE_SERVICE_TOKEN"),
         bwrap=environ.get("PERIJOVE_BWRAP", "bwrap"),
-        admins=tuple(environ.get("PERIJOVE_ADMINS", "").split()),
     )
 
 

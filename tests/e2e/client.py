@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import requests
@@ -28,10 +28,13 @@ class Output:
 class Client:
     """One logged-in user."""
 
+    opened: ClassVar[list["Client"]] = []
+
     def __init__(self, url: str, certificate: Path, user: str, password: str) -> None:
         self.url, self.user, self.certificate = url.rstrip("/"), user, str(certificate)
         self.http = requests.Session()
         self._connections: list[websocket.WebSocket] = []
+        self.opened.append(self)
         self.http.verify = self.certificate
         self.http.trust_env = False  # the machine's own CA bundle would win over ours
         page = self.http.get(f"{self.url}/hub/login")

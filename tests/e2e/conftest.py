@@ -19,6 +19,14 @@ def _platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
             platform.stop()
 
 
+@pytest.fixture(autouse=True)
+def _hang_up() -> Iterator[None]:
+    """Closes every connection of the test's clients: an open one would be another test's warning."""
+    yield
+    while Client.opened:
+        Client.opened.pop().close()
+
+
 @pytest.fixture(name="started")
 def _started(platform: Platform) -> Iterator["Started"]:
     started = Started(platform)

@@ -118,6 +118,18 @@ def test_the_admin_manages_people_but_sees_no_project(platform: Platform) -> Non
     admin.stop()
 
 
+def test_an_admin_stops_a_persons_server_but_does_not_get_into_it(
+    platform: Platform, started: Started
+) -> None:
+    bank, admin = started(BANK), platform.client(platform.admin)
+    for path in ("api/kernelspecs", "api/contents", "lab"):
+        assert admin.server("GET", path, of=bank.user).status_code in (403, 404)
+    assert admin.hub("POST", f"users/{bank.user}/tokens", json={}).status_code in (403, 404)
+    made_admin = admin.hub("PATCH", f"users/{admin.user}", json={"admin": True})
+    assert made_admin.status_code in (400, 403)
+    assert admin.hub("DELETE", f"users/{bank.user}/server").status_code in (202, 204)
+
+
 def test_a_wrong_password_is_refused(platform: Platform) -> None:
     account = platform.account(BANK)
     account.password = "not-the-password"

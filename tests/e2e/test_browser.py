@@ -150,9 +150,16 @@ def test_a_new_person_signs_up_and_an_admin_lets_them_in(
     client = platform.client(nora)
     assert client.logged_in
     assert client.hub("GET", "user").json()["groups"] == []
+    client.start()
+    client.terminal("echo mine > ~/kept.txt")
+    client.stop()
+    client.close()
     gone = platform.client(platform.admin).hub("DELETE", f"users/{nora.user}")
     assert gone.status_code == 204
     assert not platform.client(nora).logged_in
+    homes = platform.home / "homes"
+    assert not (homes / "nora").exists()
+    assert [path.read_text() for path in homes.glob(".removed/nora-*/kept.txt")] == ["mine\n"]
 
 
 def _fill_in(page: Page, account: Account) -> None:

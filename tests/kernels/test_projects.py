@@ -168,8 +168,8 @@ def test_an_illegal_project_name_is_told_with_the_rule(tmp_path: Path, name: str
     (problem,) = load_projects(tmp_path).problems
     assert str(problem) == (
         f"{tmp_path}/alder-bank/{name}: '{name}' cannot name a project: expected lower-case "
-        "letters, digits and single hyphens between them, at most 40, and not 'users' or "
-        "'properties'; rename the directory."
+        "letters, digits and single hyphens between them, at most 40, and not 'users', "
+        "'properties' or 'admins'; rename the directory."
     )
 
 

@@ -31,6 +31,7 @@ pytestmark = [
 ]
 
 CHECKOUT = Path(__file__).parents[2]
+PROGRAM = (sys.base_prefix, sys.prefix, f"{CHECKOUT}/workspace")  # may lie below a hidden folder
 EXAMPLES = "examples/acme/churn"
 AUTOSAVE_S = 1
 BROWSER_ARGS = [
@@ -102,6 +103,7 @@ def workspace_command(lab: Lab) -> list[str]:
         *("bwrap", "--die-with-parent", "--unshare-pid", "--clearenv"),
         *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
         *("--tmpfs", "/tmp", "--tmpfs", "/home", "--tmpfs", "/opt"),  # noqa: S108
+        *(word for path in PROGRAM for word in ("--ro-bind", path, path)),
         *("--bind", str(lab.home), "/home/ana", "--chdir", "/home/ana"),
         *("--ro-bind", str(lab.store), "/opt/perijove"),
         *("--ro-bind", str(lab.store / "acme/churn/examples"), f"/home/ana/{EXAMPLES}"),
