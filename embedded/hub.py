@@ -42,14 +42,20 @@ class Hub:
         users = self.request("GET", "users?state=active&limit=1000")
         return [user["name"] for user in users]
 
+    def ensure_groups(self, names: Iterable[str]) -> None:
+        """Makes the groups that are not there yet; may be repeated."""
+        for name in names:
+            self._unless_there(f"groups/{urllib.parse.quote(name, safe='')}", {})
+
     def add_accounts(self, accounts: Iterable[Account]) -> None:
         """Makes the accounts' users and puts them into their groups; may be repeated."""
         for account in accounts:
             self._unless_there("users", {"usernames": [account.user]})
-            for group in (*account.groups, *([ADMINS] if account.admin else [])):
-                path = f"groups/{urllib.parse.quote(group, safe='')}"
-                self._unless_there(path, {})
-                self.request("POST", f"{path}/users", {"users": [account.user]})
+            groups = [*account.groups, *([ADMINS] if account.admin else [])]
+            self.ensure_groups(groups)
+            for group in groups:
+                path = f"groups/{urllib.parse.quote(group, safe='')}/users"
+                self.request("POST", path, {"users": [account.user]})
 
     def _unless_there(self, path: str, body: object) -> None:
         try:

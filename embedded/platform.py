@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from embedded.hub import Hub
 from embedded.nginx import NginxSettings, plan_nginx_command, render_nginx
 from embedded.supervisor import Process
 from embedded.tools import Tools
@@ -76,6 +77,15 @@ def write_running(settings: Settings) -> None:
             },
             stream,
         )
+
+
+def find_running(settings_home: Path) -> tuple[str, Hub] | None:
+    """The address of the platform that runs in this home and its hub, or None."""
+    try:
+        told = json.loads(running_file(settings_home).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return told["url"], Hub(told["hub"], told["token"])
 
 
 def _nginx_file(settings: Settings) -> Path:

@@ -35,6 +35,8 @@ def command(
         return environment
 
     built, failures = for_each(chosen, work)
+    if and_publish:
+        installation.ensure_groups(project for project in chosen if project.slug in built)
     if as_json:
         print_json(
             {

@@ -1,16 +1,18 @@
 """What every verb starts from: where the installation is, its projects and its store."""
 
-from collections.abc import Callable, Sequence
+import urllib.error
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from embedded.platform import find_running
 from embedded.tools import ensure_bwrap
 from kernels.errors import KernelsError
 from kernels.projects import Project, Projects, load_projects
 from kernels.store import MOUNT, Store, ensure_store
-from perijove.console import Report, complain, say, steps
+from perijove.console import Report, complain, say, steps, warn
 
 Result = TypeVar("Result")
 PARTLY = 3
@@ -38,6 +40,17 @@ class Installation:
         """Where workspaces see the store."""
         unwalled = self.home / "state" / "unwalled"
         return self.home / "store" if unwalled.exists() else MOUNT
+
+    def ensure_groups(self, projects: Iterable[Project]) -> None:
+        """Makes the groups of published projects in a hub that runs; otherwise it does at start."""
+        running = find_running(self.home)
+        if running is None:
+            return
+        names = {name for project in projects for name in (project.client, project.slug)}
+        try:
+            running[1].ensure_groups(sorted(names))
+        except (urllib.error.URLError, ConnectionError):
+            warn("The hub does not answer; groups of new projects are made when it starts next.")
 
     def chosen(self, slugs: Sequence[str]) -> tuple[list[Project], list[KernelsError]]:
         """The projects named, or all, and what could not be read of them."""

@@ -32,6 +32,7 @@ def command(
         return environment.version
 
     published, failures = for_each(chosen, work)
+    installation.ensure_groups(project for project in chosen if project.slug in published)
     if as_json:
         print_json(dict(sorted(published.items())))
     else:

@@ -1,14 +1,12 @@
 """`perijove status`: what runs, who works, and which version of each project is published."""
 
-import json
 import sys
 import urllib.error
 from typing import Any
 
 import click
 
-from embedded.hub import Hub
-from embedded.platform import running_file
+from embedded.platform import find_running
 from kernels.build import LOCK_COPY
 from kernels.lock import load_lock
 from kernels.projects import Project
@@ -57,12 +55,15 @@ def command(installation: Installation, as_json: bool) -> None:
 
 def _platform(installation: Installation) -> dict[str, Any]:
     down: dict[str, Any] = {"running": False, "url": None, "workspaces": []}
-    try:
-        told = json.loads(running_file(installation.home).read_text(encoding="utf-8"))
-        users = Hub(told["hub"], told["token"]).running()
-    except (FileNotFoundError, urllib.error.URLError, ConnectionError):
+    running = find_running(installation.home)
+    if running is None:
         return down
-    return {"running": True, "url": told["url"], "workspaces": users}
+    url, hub = running
+    try:
+        users = hub.running()
+    except (urllib.error.URLError, ConnectionError):
+        return down
+    return {"running": True, "url": url, "workspaces": users}
 
 
 def _describe(project: Project, store: Store) -> dict[str, Any]:

@@ -68,11 +68,11 @@ def command(  # noqa: PLR0917 - click passes them by name
     """Prepares what is missing, starts everything, says so, and waits."""
     if (certificate is None) != (key is None):
         raise click.UsageError("--certificate and --key belong together: give both.")
-    if os.geteuid() == 0:
-        warn("You are root; an ordinary account is enough, and walls are thicker without root.")
     with _only_one(installation.home):
         check_port(listen, port, "PORT=")
         check_port(listen, port + 1, "PORT=")
+        if os.geteuid() == 0:
+            warn("You are root; an ordinary account is enough, and walls are thicker without root.")
         tools = _prepare_tools(installation.home)
         walled = _prepare_walls(installation, tools)
         served = _prepare_certificate(installation.home, host, certificate, key)

@@ -21,7 +21,7 @@ def _platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture(autouse=True)
 def _hang_up() -> Iterator[None]:
-    """Closes every connection of the test's clients: an open one would be another test's warning."""
+    """Closes the connections of the test's clients, which would be the next test's warnings."""
     yield
     while Client.opened:
         Client.opened.pop().close()

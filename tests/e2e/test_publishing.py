@@ -62,3 +62,22 @@ def test_status_tells_who_works_and_what_is_published(platform: Platform, starte
     }
     risk = next(one for one in told["projects"] if one["project"] == "alder-bank/credit-risk")
     assert (risk["published"], risk["built"], risk["channels"]) == (1, [1], ["site"])
+
+
+def test_a_new_project_is_in_the_launcher_of_those_at_work_after_one_command(
+    platform: Platform, started: Started
+) -> None:
+    client = started("norrland-works")
+    project = platform.projects / "norrland-works/noise"
+    (project / "examples").mkdir(parents=True)
+    (project / "project.toml").write_text(
+        'title = "Noise"\ndescription = "Listens to bearings."\nowner = "noise@norrland.example"\n'
+    )
+    (project / "environment.yml").write_text("dependencies:\n  - python=3.11\n")
+    built = platform.perijove("build", "--publish", "norrland-works/noise")
+    assert built.returncode == 0, built.stderr
+    assert "norrland-works.noise" in client.kernels()
+    kernel = client.start_kernel("norrland-works.noise")
+    assert kernel.run("print(1 + 1)").text == "2\n"
+    groups = platform.client(platform.admin).hub("GET", "groups").json()
+    assert "norrland-works/noise" in {group["name"] for group in groups}
