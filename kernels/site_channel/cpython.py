@@ -98,13 +98,14 @@ def _candidates(minor: str) -> Iterator[Path]:
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
     yield Path(sys.base_prefix, "bin", f"python{minor}")
     for versions in (pyenv / "versions", home / ".local/share/uv/python"):
-        yield from sorted(versions.glob(f"*{minor}.*/bin/python{minor}"), reverse=True)
+        if os.access(versions, os.R_OK | os.X_OK):  # somebody else's may stand in PYENV_ROOT
+            yield from sorted(versions.glob(f"*{minor}.*/bin/python{minor}"), reverse=True)
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         yield Path(directory, f"python{minor}")
 
 
 def _ask(executable: Path) -> CPython | None:
-    if not executable.is_file():
+    if shutil.which(executable) is None:
         return None
     done = subprocess.run(
         [executable, "-I", "-c", _ASK], capture_output=True, text=True, check=False

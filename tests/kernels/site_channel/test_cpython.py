@@ -34,6 +34,21 @@ def test_a_missing_python_is_told() -> None:
     )
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_pythons_that_may_not_be_read_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "versions/3.99.1/bin").mkdir(parents=True)
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    os.seteuid(65534)
+    try:
+        with pytest.raises(MissingPython):
+            find_cpython("3.99")
+    finally:
+        os.seteuid(0)
+
+
 def test_the_running_python_is_found_first() -> None:
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     found = find_cpython(minor)
