@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _candidates(minor: str) -> Iterator[Path]:
     pyenv = Path(os.environ.get("PYENV_ROOT", home / ".pyenv"))
     yield Path(sys.base_prefix, "bin", f"python{minor}")
     for versions in (pyenv / "versions", home / ".local/share/uv/python"):
-        if os.access(versions, os.R_OK | os.X_OK):  # somebody else's may stand in PYENV_ROOT
+        with suppress(PermissionError):  # somebody else's may stand in PYENV_ROOT
             yield from sorted(versions.glob(f"*{minor}.*/bin/python{minor}"), reverse=True)
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         yield Path(directory, f"python{minor}")
