@@ -15,6 +15,7 @@ def test_groups_are_those_of_clients_and_projects(tmp_path: Path) -> None:
         (directory / "project.toml").write_text(PROJECT.format(slug))
     (tmp_path / "broken/project").mkdir(parents=True)
     assert plan_groups(tmp_path) == {
+        "admins": {"users": []},
         "alder": {"users": []},
         "alder/one": {"users": []},
         "alder/two": {"users": []},
