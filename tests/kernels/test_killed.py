@@ -20,6 +20,8 @@ from kernels.store import Store
 MakeProject = Callable[..., Project]
 MakeWheel = Callable[..., Path]
 
+pytestmark = pytest.mark.slow  # a real build for each stage it is killed at
+
 
 BUILDER = """
 import os, signal, sys, tempfile
