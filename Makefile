@@ -6,6 +6,9 @@ RUN := .venv/bin
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+secrets:  ## Write .env and a certificate for `docker compose up -d`, once (HOST=, PORT=)
+	@scripts/secrets
+
 up: .venv/platform  ## Start the whole platform here, without Docker (PORT=, PERIJOVE_HOME=); Ctrl-C ends it
 	@exec $(RUN)/perijove up
 
@@ -13,14 +16,27 @@ check: .venv/dev  ## Lint, types and the fast tests (no network, under two minut
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	$(RUN)/pytest -m "not slow and not e2e"
+	$(RUN)/pytest -m "not slow and not e2e and not containers"
 
-test: .venv/dev  ## Everything: `make check`, real environments, the platform driven in a browser
+test-containers: .venv/dev  ## The production stack on a real Docker engine, driven in a browser
+	scripts/test-tools
+	$(RUN)/pytest -m containers
+
+test: .venv/dev  ## Everything: `make check`, real environments, the platform in both its ways
 	scripts/test-tools
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
 	$(RUN)/pytest
+
+doctor:  ## Look at everything the installation in containers needs: each line ok, or what to do
+	@docker compose run --rm operator doctor
+
+backup:  ## Copy its database, homes, secrets and locks into one file in backups/, while people work
+	@mkdir -p -m 700 backups && docker compose run --rm operator backup
+
+restore:  ## Bring it back on a new machine, or here (FROM=backups/<file>, REPLACE=yes)
+	@scripts/restore "$(FROM)" $(if $(filter yes,$(REPLACE)),--replace)
 
 format: .venv/dev  ## Put the code into shape
 	$(RUN)/ruff check --fix
@@ -35,5 +51,5 @@ clean:  ## Remove the virtual environment and caches; homes and environments in 
 .venv/%: requirements/%.txt pyproject.toml scripts/setup
 	@scripts/setup $*
 
-.PHONY: help up check test format requirements clean
+.PHONY: help secrets up check test test-containers doctor backup restore format requirements clean
 .PRECIOUS: .venv/%

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from embedded.hub import Hub
 from embedded.nginx import NginxSettings, plan_nginx_command, render_nginx
@@ -72,7 +73,7 @@ def write_running(settings: Settings) -> None:
             {
                 "process": os.getpid(),
                 "url": settings.public_url,
-                "hub": f"http://127.0.0.1:{settings.hub_port}/hub/api/",
+                "hub": f"{settings.hub_url}api/",
                 "token": settings.service_token,
             },
             stream,
@@ -93,14 +94,19 @@ def _nginx_file(settings: Settings) -> Path:
 
 
 def _proxy_command(settings: Settings, tools: Tools) -> list[str]:
-    hub = f"http://127.0.0.1:{settings.hub_port}"
+    proxy, api = urlsplit(settings.proxy_url), urlsplit(settings.proxy_api_url)
     return [
         *tools.proxy_command,
-        *("--ip", "127.0.0.1", "--port", str(settings.proxy_port)),
-        *("--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port)),
+        *("--ip", str(proxy.hostname), "--port", str(proxy.port)),
+        *("--api-ip", str(api.hostname), "--api-port", str(api.port)),
         "--no-x-forward",  # nginx has said where a request comes from, once
         # Until the hub says otherwise everything goes to it, so nobody sees a bare 404.
-        *("--default-target", hub, "--error-target", f"{hub}/hub/error"),
+        *(
+            "--default-target",
+            settings.hub_url.removesuffix("hub/"),
+            "--error-target",
+            f"{settings.hub_url}error",
+        ),
     ]
 
 

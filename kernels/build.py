@@ -15,6 +15,7 @@ from kernels import conda, names
 from kernels.activation import plan_activation
 from kernels.bytecode import Sources, ensure_bytecode
 from kernels.check import check_kernel
+from kernels.errors import BuildError
 from kernels.files import remove_tree
 from kernels.lock import Lock, Report
 from kernels.projects import Project
@@ -26,8 +27,12 @@ LOCK_COPY = "perijove-lock.json"
 """The lock an environment was built from, kept inside it."""
 
 
-def build_environment(project: Project, lock: Lock, store: Store, report: Report) -> Environment:
+def build_environment(
+    project: Project, lock: Lock, store: Store, report: Report, *, version: int | None = None
+) -> Environment:
     """The environment of `lock`: the one that is there already, or a new version.
+
+    With `version` it is the one of this number, as it was before the store was lost.
 
     Raises:
         BuildError: a package is not the locked one, or the kernel does not start.
@@ -35,13 +40,16 @@ def build_environment(project: Project, lock: Lock, store: Store, report: Report
     """
     with store.writing(project.slug), store.hold(project.kernel_name):
         for environment in store.environments(project):
-            if environment.digest == lock.digest[:12]:
+            is_wanted = version in {None, environment.version}
+            if is_wanted and environment.digest == lock.digest[:12]:
                 return environment
-        return _build(project, lock, store, report)
+        return _build(project, lock, store, report, version)
 
 
-def _build(project: Project, lock: Lock, store: Store, report: Report) -> Environment:
-    environment = _next_version(project, lock, store)
+def _build(
+    project: Project, lock: Lock, store: Store, report: Report, wanted: int | None
+) -> Environment:
+    environment = _next_version(project, lock, store, wanted)
     with store.staging(project) as staging:
         prefix = staging / environment.path.name
         report("installing packages")
@@ -67,15 +75,21 @@ def _build(project: Project, lock: Lock, store: Store, report: Report) -> Enviro
     return environment
 
 
-def _next_version(project: Project, lock: Lock, store: Store) -> Environment:
-    """The next free number; prefixes that an earlier builder left unfinished are removed."""
+def _next_version(project: Project, lock: Lock, store: Store, wanted: int | None) -> Environment:
+    """The next free number, or the one wanted; prefixes left unfinished are removed."""
     envs = store.project(project) / "envs"
     finished = store.environments(project)
     kept = {environment.path for environment in finished}
     for path in envs.iterdir() if envs.is_dir() else ():
         if path not in kept:
             remove_tree(path)
-    version = max((environment.version for environment in finished), default=0) + 1
+    taken = {environment.version for environment in finished}
+    if wanted in taken:
+        raise BuildError(
+            f"{project.slug}: there is another v{wanted} already, and notebooks may use it; the "
+            "lock can only be built as a new version."
+        )
+    version = wanted or max(taken, default=0) + 1
     path = envs / names.prefix_name(version, lock.digest)
     return Environment(project.client, project.name, version, lock.digest[:12], path)
 

@@ -134,6 +134,7 @@ def make_lock(project: Project, store: Store, report: Report) -> Lock:
         last = _last_lock(store.lock_file(project))
         if last and replace(last, tools=lock.tools) == lock:
             return last  # a newer tool alone is no reason for a new version
+        store.ensure_project(project)
         write_text(store.lock_file(project), lock.text)
         return lock
 

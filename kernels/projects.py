@@ -21,10 +21,17 @@ from kernels.platform import Platform
 
 @dataclass(frozen=True)
 class Limits:
-    """What a workspace that uses a project may take: memory in bytes, processors as a number."""
+    """What a workspace that uses a project may take.
 
-    memory: int | None = None
-    cpu: float | None = None
+    Attributes:
+        memory: in bytes.
+        cpu: processors, also parts of one.
+        gpus: whole GPUs, which no other workspace has at the same time.
+    """
+
+    memory: int = 2 * 1024**3
+    cpu: float = 1.0
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -211,16 +218,20 @@ def _table(file: Path, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 def _limits(file: Path, table: Mapping[str, Any]) -> Limits:
     _refuse_unknown(file, table, {field.name for field in fields(Limits)}, "limits.")
-    memory, cpu = table.get("memory"), table.get("cpu")
+    default = Limits()
+    memory = table.get("memory")
+    cpu, gpus = table.get("cpu", default.cpu), table.get("gpus", default.gpus)
     try:
-        parsed = None if memory is None else parse_memory(memory)
+        parsed = default.memory if memory is None else parse_memory(memory)
     except (TypeError, ValueError):
         raise ProjectError(
             f"{file}: limits.memory: found {memory!r}, expected a size such as '512M' or '2G'."
         ) from None
-    if cpu is not None and not _is_positive(cpu):
+    if not _is_positive(cpu):
         raise ProjectError(f"{file}: limits.cpu: found {cpu!r}, expected a number above 0.")
-    return Limits(memory=parsed, cpu=None if cpu is None else float(cpu))
+    if type(gpus) is not int or gpus < 0:
+        raise ProjectError(f"{file}: limits.gpus: found {gpus!r}, expected a whole number.")
+    return Limits(memory=parsed, cpu=float(cpu), gpus=gpus)
 
 
 def _is_positive(value: Any) -> bool:

@@ -67,6 +67,10 @@ class Store:
         """The directory of a project; the only one of it that workspaces see."""
         return self.root / project.client / project.name
 
+    def ensure_project(self, project: Project) -> None:
+        """Makes the directories of a project that workspaces mount; may be repeated."""
+        (self.project(project) / "examples").mkdir(parents=True, exist_ok=True)
+
     def environments(self, project: Project) -> list[Environment]:
         """The finished versions of a project, oldest first."""
         directory = self.project(project) / "envs"

@@ -13,11 +13,15 @@ import click
 
 from embedded.errors import EmbeddedError
 from kernels.errors import KernelsError
+from operating.errors import OperatingError
 from perijove.console import complain
 from perijove.context import Installation
 from spawner.settings import CHECKOUT, SettingsError
 
-_VERBS = ("up", "projects", "lock", "build", "publish", "status")
+_VERBS = (
+    *("up", "projects", "lock", "build", "publish", "status"),
+    *("doctor", "backup", "restore"),
+)
 
 
 class _Verbs(click.Group):
@@ -68,7 +72,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
-    except (KernelsError, EmbeddedError, SettingsError) as error:
+    except (KernelsError, EmbeddedError, OperatingError, SettingsError) as error:
         complain(str(error))
         sys.exit(1)
     except OSError as error:

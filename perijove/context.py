@@ -1,5 +1,6 @@
 """What every verb starts from: where the installation is, its projects and its store."""
 
+import os
 import urllib.error
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from embedded.hub import Hub
 from embedded.platform import find_running
 from embedded.tools import ensure_bwrap
 from kernels.errors import KernelsError
@@ -41,9 +43,17 @@ class Installation:
         unwalled = self.home / "state" / "unwalled"
         return self.home / "store" if unwalled.exists() else MOUNT
 
+    def running(self) -> tuple[str, Hub] | None:
+        """The address of the platform and its hub, if it runs here; in a container, always."""
+        hub = os.environ.get("PERIJOVE_HUB")
+        if hub is None:
+            return find_running(self.home)
+        token = os.environ.get("PERIJOVE_SERVICE_TOKEN", "")
+        return os.environ.get("PERIJOVE_PUBLIC_URL", hub), Hub(f"{hub}api/", token)
+
     def ensure_groups(self, projects: Iterable[Project]) -> None:
         """Makes the groups of published projects in a hub that runs; otherwise it does at start."""
-        running = find_running(self.home)
+        running = self.running()
         if running is None:
             return
         names = {name for project in projects for name in (project.client, project.slug)}

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from embedded.platform import find_running
 from kernels.build import LOCK_COPY
 from kernels.lock import load_lock
 from kernels.projects import Project
@@ -55,7 +54,7 @@ def command(installation: Installation, as_json: bool) -> None:
 
 def _platform(installation: Installation) -> dict[str, Any]:
     down: dict[str, Any] = {"running": False, "url": None, "workspaces": []}
-    running = find_running(installation.home)
+    running = installation.running()
     if running is None:
         return down
     url, hub = running

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -24,7 +25,8 @@ from embedded.wall import find_wall_obstacle
 from kernels.build import build_environment
 from kernels.lock import ensure_lock
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publish import publish, published_version
+from operating.rebuild import rebuild_restored
 from perijove.console import Report, complain, out, print_table, say, warn
 from perijove.context import Installation, for_each
 from spawner.settings import Settings
@@ -82,7 +84,7 @@ def command(  # noqa: PLR0917 - click passes them by name
         nginx = NginxSettings(
             certificate=served.cert,
             key=served.key,
-            upstream=f"127.0.0.1:{settings.proxy_port}",
+            upstream=urlsplit(settings.proxy_url).netloc,
             https_port=port,
             http_port=port + 1,
             address=listen,
@@ -143,7 +145,7 @@ def _wait_until_ready(
     )
     made = _accounts_made(settings.home)
     if not made.exists():
-        hub = Hub(f"http://127.0.0.1:{settings.hub_port}/hub/api/", settings.service_token)
+        hub = Hub(f"{settings.hub_url}api/", settings.service_token)
         hub.add_accounts(accounts)
         made.touch()
 
@@ -223,8 +225,12 @@ def _prepare_projects(installation: Installation) -> list[Project]:
     store = installation.store()
 
     def work(project: Project, report: Report) -> None:
+        if rebuild_restored(project, store, report):
+            return
         lock = ensure_lock(project, store, report)
-        publish(project, build_environment(project, lock, store, report), store)
+        environment = build_environment(project, lock, store, report)
+        if published_version(project, store) is None:  # else what people see is theirs to change
+            publish(project, environment, store)
 
     done, failures = for_each(found.projects, work)
     for problem in (*found.problems, *failures):
@@ -235,14 +241,16 @@ def _prepare_projects(installation: Installation) -> list[Project]:
 
 
 def _settings(installation: Installation, public_url: str, tools: Tools) -> Settings:
+    hub = f"http://127.0.0.1:{free_port()}/hub/"
     return Settings(
         home=installation.home,
         projects=installation.projects_dir,
         store_mount=installation.mount(),
         public_url=public_url,
-        hub_port=free_port(),
-        proxy_port=free_port(),
-        proxy_api_port=free_port(),
+        hub_url=hub,
+        hub_connect_url=hub,
+        proxy_url=f"http://127.0.0.1:{free_port()}/",
+        proxy_api_url=f"http://127.0.0.1:{free_port()}",
         proxy_token=secrets.token_hex(32),
         service_token=secrets.token_hex(32),
         bwrap=str(tools.bwrap.path),

@@ -1,26 +1,30 @@
 """Local accounts, for installations without an identity provider.
 
 Passwords, sign-up and the page where an admin approves people are NativeAuthenticator's; the login
-form is JupyterHub's own. `accounts.json` gives the demonstration accounts their first passwords;
-once changed, a password is never set back. Groups are the hub's own: admins edit them on its pages.
+form is JupyterHub's own. First passwords come from `accounts.json` (the demonstration) or from the
+settings (the account `admin`); once changed, a password is never set back. Groups are the hub's
+own: admins edit them on its pages.
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import bcrypt
 from nativeauthenticator import NativeAuthenticator
 from nativeauthenticator.orm import UserInfo
-from traitlets import Unicode
+from traitlets import Dict
+
+from spawner.settings import Settings
+
+ADMIN = "admin"
+"""The first admin of an installation without an identity provider."""
 
 
 class LocalAccounts(NativeAuthenticator):
     """NativeAuthenticator with JupyterHub's own login form and first passwords from a file."""
 
-    accounts_file = Unicode(
-        "",
-        help="A JSON file of accounts whose first password is in it; empty for none.",
+    first_passwords = Dict(
+        help="The password that a user of this name gets when it is made.",
     ).tag(config=True)
 
     def get_handlers(self, app: Any) -> list[tuple[str, type]]:
@@ -30,15 +34,19 @@ class LocalAccounts(NativeAuthenticator):
     def add_user(self, user: Any) -> None:
         """Gives a new user of the accounts file the password that stands there."""
         super().add_user(user)
-        password = self._first_password(user.name)
+        password = self.first_passwords.get(user.name)
         if password and not self.user_exists(user.name):
             hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt())
             self.db.add(UserInfo(username=user.name, password=hashed, is_authorized=True))
             self.db.commit()
 
-    def _first_password(self, user: str) -> str | None:
-        file = Path(self.accounts_file)
-        if not self.accounts_file or not file.exists():
-            return None
-        accounts = json.loads(file.read_text(encoding="utf-8"))["accounts"]
-        return next((entry["password"] for entry in accounts if entry["user"] == user), None)
+
+def load_first_passwords(settings: Settings) -> dict[str, str]:
+    """The first passwords that this installation gives out."""
+    passwords: dict[str, str] = {}
+    if settings.accounts.exists():
+        accounts = json.loads(settings.accounts.read_text(encoding="utf-8"))["accounts"]
+        passwords = {account["user"]: account["password"] for account in accounts}
+    if settings.admin_password:
+        passwords[ADMIN] = settings.admin_password
+    return passwords

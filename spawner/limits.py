@@ -4,14 +4,12 @@ from collections.abc import Iterable
 
 from kernels.projects import Limits, Project
 
-DEFAULT = Limits(memory=2 * 1024**3, cpu=1.0)
-"""For a workspace whose projects ask for nothing."""
 
-
-def plan_limits(projects: Iterable[Project], default: Limits = DEFAULT) -> Limits:
-    """The limits of a workspace that may use `projects`."""
-    asked = [default, *(project.limits for project in projects)]
+def plan_limits(projects: Iterable[Project]) -> Limits:
+    """The limits of a workspace that may use `projects`; the default without any."""
+    asked = [project.limits for project in projects] or [Limits()]
     return Limits(
-        memory=max((limits.memory for limits in asked if limits.memory is not None), default=None),
-        cpu=max((limits.cpu for limits in asked if limits.cpu is not None), default=None),
+        memory=max(limits.memory for limits in asked),
+        cpu=max(limits.cpu for limits in asked),
+        gpus=max(limits.gpus for limits in asked),
     )

@@ -38,3 +38,27 @@ def workspace_name(user: str, server: str = "") -> str:
     """The name of a user's workspace; `server` tells named servers apart."""
     name = safe_name(user)
     return f"{name}---{safe_name(server)}" if server else name
+
+
+PROJECT_LABEL = "perijove.project"
+"""The label that marks a container or network as the work of one compose project."""
+
+
+def object_name(project: str, workspace: str) -> str:
+    """The name of a workspace's container, and of its network.
+
+    Args:
+        project: of compose.
+        workspace: the name of the workspace.
+    """
+    return f"{project}-workspace-{workspace}"
+
+
+def volume_name(project: str, volume: str) -> str:
+    """The name compose gives to a volume of the project."""
+    return f"{project}_{volume}"
+
+
+def service_name(project: str, service: str) -> str:
+    """The name compose gives to the only container of a service."""
+    return f"{project}-{service}-1"

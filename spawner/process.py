@@ -9,60 +9,40 @@ import asyncio
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
-from jupyterhub.spawner import Spawner
 from jupyterhub.utils import random_port
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from traitlets import Any as AnyTrait
-from traitlets import Float, Instance
 
 from spawner import unwalled
-from spawner.access import Grant
 from spawner.bubblewrap import RUNTIME_DIRECTORY, account_files, plan_command
-from spawner.entitlement import is_entitled
-from spawner.names import safe_name
 from spawner.plan import Workspace
-from spawner.settings import CHECKOUT, Settings, server_directories
+from spawner.planned import PlannedSpawner, prepare_home
+from spawner.settings import CHECKOUT, server_directories
 
 _KEEPER = ["/bin/sh", "-c", 'umask 022; ulimit -d "$0"; "$@" & wait $!']
 """Waits for the workspace; `$0` is the most memory each of its processes may take, in KiB."""
 _PROBE_SECONDS = 0.02
 
 
-class ProcessSpawner(Spawner):
+class ProcessSpawner(PlannedSpawner):
     """Starts a workspace as a local process behind bubblewrap's walls."""
-
-    settings = Instance(Settings, help="The installation that workspaces belong to.").tag(
-        config=True
-    )
-    stop_seconds = Float(
-        10, help="How long a workspace may take to shut its kernels down before it is ended."
-    ).tag(config=True)
-
-    workspace = AnyTrait(help="The plan to carry out; `plan_at_spawn` sets it at every spawn.")
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pid = 0
         self._started = 0.0
-        self._held: tuple[Grant, ...] = ()
         self._child: subprocess.Popen[bytes] | None = None
 
     # What survives a restart of the hub.
 
     def get_state(self) -> dict[str, Any]:
-        """What is needed to find the workspace again, and to know what it may see."""
-        state: dict[str, Any] = super().get_state()
+        """The keeper's process id and start time, which no other process shares."""
+        state = super().get_state()
         if self._pid:
-            state |= {
-                "pid": self._pid,
-                "started": self._started,
-                "grants": [[grant.client, grant.project] for grant in self._held],
-            }
+            state |= {"pid": self._pid, "started": self._started}
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -70,12 +50,11 @@ class ProcessSpawner(Spawner):
         super().load_state(state)
         self._pid = state.get("pid", 0)
         self._started = state.get("started", 0.0)
-        self._held = tuple(Grant(*grant) for grant in state.get("grants", ()))
 
     def clear_state(self) -> None:
         """Forgets the workspace."""
         super().clear_state()
-        self._pid, self._started, self._held, self._child = 0, 0.0, (), None
+        self._pid, self._started, self._child = 0, 0.0, None
 
     # Start, look, stop.
 
@@ -88,7 +67,7 @@ class ProcessSpawner(Spawner):
             f"--config={CHECKOUT}/workspace/jupyter_server_config.py",
             *self.get_args(),
         ]
-        _prepare_home(workspace)
+        prepare_home(workspace)
         if not self.settings.is_walled:
             unwalled.prepare_home(workspace)
         with self._log_file(workspace).open("wb") as log:
@@ -117,14 +96,7 @@ class ProcessSpawner(Spawner):
         if status is not None:
             self.clear_state()
             return status
-        if self._held and not is_entitled(self, self._held):
-            self.log.warning(
-                "%s has lost access to a project that the running workspace shows: stopping it.",
-                self._log_name,
-            )
-            await self.stop(now=True)
-            return 0
-        return None
+        return 0 if await self.stop_if_not_entitled() else None
 
     async def stop(self, now: bool = False) -> None:
         """Ends the workspace: kernels are shut down first, unless it has to be `now`."""
@@ -138,14 +110,6 @@ class ProcessSpawner(Spawner):
             await self._wait_for_end(keeper, self.stop_seconds)
         _signal(keeper, signal.SIGKILL)
         await self._wait_for_end(keeper, self.stop_seconds)
-
-    def delete_forever(self) -> None:
-        """Puts the home of a deleted user aside: nobody loses work, nobody of that name gets it."""
-        home: Path = self.settings.homes / safe_name(self.user.name)
-        if home.is_dir():
-            removed = self.settings.homes / ".removed"
-            removed.mkdir(mode=0o700, exist_ok=True)
-            home.rename(removed / f"{home.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
 
     # Details.
 
@@ -216,18 +180,9 @@ class ProcessSpawner(Spawner):
         return process if abs(process.create_time() - self._started) < 1 else None
 
 
-def _prepare_home(workspace: Workspace) -> None:
-    """The user's directory, for nobody else on the host."""
-    for mount in workspace.mounts:
-        if not mount.read_only:
-            mount.source.mkdir(parents=True, exist_ok=True)
-            mount.source.chmod(0o700)
-
-
 def _memory_limit(workspace: Workspace) -> str:
     """What `ulimit -d` takes: without control groups, which need root, the limit is per process."""
-    memory = workspace.limits.memory
-    return "unlimited" if memory is None else str(memory // 1024)
+    return str(workspace.limits.memory // 1024)
 
 
 def _is_server(process: psutil.Process) -> bool:

@@ -15,7 +15,7 @@ from kernels.platform import Platform
 from kernels.projects import Limits
 from perijove.__main__ import cli
 from spawner.accounts import LocalAccounts
-from spawner.process import ProcessSpawner
+from spawner.planned import PlannedSpawner
 from workspace.kernelspecs import StoreKernelSpecManager
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +23,7 @@ REFERENCE = ROOT / "docs/reference"
 PAGES = [*ROOT.glob("*.md"), *sorted(ROOT.glob("docs/**/*.md"))]
 CODE = [
     path
-    for folder in ("perijove", "embedded", "spawner", "kernels", "workspace")
+    for folder in ("perijove", "embedded", "operating", "spawner", "kernels", "workspace")
     for path in (ROOT / folder).rglob("*.py")
 ] + [ROOT / "jupyterhub_config.py"]
 
@@ -46,7 +46,7 @@ def test_every_verb_and_option_of_the_command_line_is_described() -> None:
                 assert f"`{option}" in page, f"{verb} {option}"
 
 
-@pytest.mark.parametrize("owner", [ProcessSpawner, LocalAccounts, StoreKernelSpecManager])
+@pytest.mark.parametrize("owner", [PlannedSpawner, LocalAccounts, StoreKernelSpecManager])
 def test_every_trait_of_ours_is_described_and_has_help(owner: type) -> None:
     page = read("settings.md")
     own = owner.class_own_traits(config=True)  # type: ignore[attr-defined]
@@ -62,6 +62,16 @@ def test_every_environment_variable_is_listed() -> None:
     assert {"PATH", "SSL_CERT_DIR", "PYENV_ROOT", "JUPYTER_RUNTIME_DIR"} <= names
     for name in names:
         assert f"{name}=" in (ROOT / ".env.example").read_text(), name
+        assert f"`{name}`" in read("settings.md"), name
+
+
+def test_every_variable_of_the_compose_file_is_listed_with_its_default() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text()
+    found = re.findall(r"\$\{([A-Z0-9_]+)(?::-([^}]*))?", compose)
+    assert {("PERIJOVE_OUTSIDE", "none"), ("POSTGRES_PASSWORD", "")} <= set(found)
+    example = (ROOT / ".env.example").read_text()
+    for name, default in found:
+        assert f"# {name}={default}" in example, f"{name}={default}"
         assert f"`{name}`" in read("settings.md"), name
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("perijove", "embedded", "spawner", "kernels", "workspace")
+PACKAGES = ("perijove", "embedded", "operating", "spawner", "kernels", "workspace")
 MAY_IMPORT = {
     "jupyterhub_config": {"embedded", "spawner", "kernels"},
-    "perijove": {"perijove", "embedded", "spawner", "kernels"},
+    "perijove": {"perijove", "embedded", "operating", "spawner", "kernels"},
     "embedded": {"embedded", "spawner", "kernels"},
+    "operating": {"operating", "spawner", "kernels"},
     "spawner": {"spawner", "kernels"},
     "kernels": {"kernels"},
     "workspace": {"workspace"},

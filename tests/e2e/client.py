@@ -1,5 +1,6 @@
 """A person's client of the running platform: logs in through nginx and uses the documented APIs."""
 
+import copy
 import json
 import re
 import ssl
@@ -79,7 +80,8 @@ class Client:
 
     def stop(self) -> None:
         """Stops the workspace and waits until it is gone."""
-        assert self.hub("DELETE", f"users/{self.user}/server").status_code in (202, 204)
+        answer = self.hub("DELETE", f"users/{self.user}/server")
+        assert answer.status_code in (202, 204), answer.text
         ends = time.monotonic() + _SPAWN_SECONDS
         while self.servers():
             assert time.monotonic() < ends, f"the workspace of {self.user} does not end"
@@ -104,6 +106,10 @@ class Client:
         answer = self.server("POST", "api/kernels", json={"name": name})
         assert answer.status_code == 201, f"{name}: {answer.status_code} {answer.text}"
         return Kernel(self, answer.json()["id"])
+
+    def reconnect(self, kernel: "Kernel") -> "Kernel":
+        """The same kernel over a new websocket, as a page does after a break."""
+        return Kernel(self, kernel.id)
 
     def notebook(self, path: str) -> dict[str, Any]:
         """A notebook's content."""
@@ -139,6 +145,16 @@ class Client:
         )
         self._connections.append(connection)
         return connection
+
+    def again(self) -> "Client":
+        """The same login in another window: signing in is limited to some times a minute."""
+        window = copy.copy(self)
+        window.http = requests.Session()
+        window.http.verify, window.http.trust_env = self.http.verify, False
+        window.http.cookies.update(self.http.cookies)
+        window._connections = []
+        self.opened.append(window)
+        return window
 
     def close(self) -> None:
         """Hangs up."""

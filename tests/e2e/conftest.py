@@ -1,9 +1,13 @@
 """One platform for all end-to-end tests; when one of them fails, its logs are shown."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
+from tests.e2e import lab
 from tests.e2e.client import Client
 from tests.e2e.platform import Platform, new_platform
 
@@ -34,10 +38,22 @@ def _started(platform: Platform) -> Iterator["Started"]:
     started.stop()
 
 
+@pytest.fixture(scope="session", name="browser")
+def _browser() -> Iterator[Browser]:
+    with lab.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(name="page")
+def _page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    with lab.new_page(browser, tmp_path / "last.png") as page:
+        yield page
+
+
 class Started:
     """Logs people in and starts their workspaces; stops them after the test."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: Any) -> None:
         self._platform = platform
         self._clients: list[Client] = []
 

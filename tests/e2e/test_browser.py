@@ -1,66 +1,38 @@
 """The main job, as people do it: a real browser, through nginx and TLS."""
 
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e import lab
 from tests.e2e.platform import Account, Platform
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium: scripts/test-tools"),
+    lab.needs_chromium,
 ]
-
-_ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-_START_MS, _RUN_MS = 60_000, 120_000
-
-
-@pytest.fixture(scope="module", name="browser")
-def _browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=_ARGUMENTS
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(name="page")
-def _page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    # Self-signed: a person would confirm it once.
-    context = browser.new_context(ignore_https_errors=True, viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    yield page
-    page.screenshot(path=tmp_path / "last.png")
-    context.close()
 
 
 def test_an_analyst_logs_in_copies_an_example_and_runs_it_to_the_end(
     platform: Platform, page: Page
 ) -> None:
     account = platform.account("alder-bank")
-    _log_in(page, platform, account)
-    assert _launcher(page) == ["Alder Bank · Credit risk", "Alder Bank · Language tokens"]
+    lab.log_in(page, platform.url, account)
+    assert lab.launcher(page) == ["Alder Bank · Credit risk", "Alder Bank · Language tokens"]
 
-    _open_folder(page, "examples", "alder-bank", "credit-risk")
+    lab.open_folder(page, "examples", "alder-bank", "credit-risk")
     page.get_by_role("listitem").filter(has_text="explained-credit-decisions").dblclick()
-    expect(page.get_by_text("read-only example")).to_be_visible(timeout=_START_MS)
+    expect(page.get_by_text("read-only example")).to_be_visible(timeout=lab.START_MS)
     page.get_by_role("button", name="Copy to my folder").click()
     copy = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
-    expect(page.get_by_text("read-only example")).to_be_hidden(timeout=_START_MS)
-    expect(copy.get_by_text("Alder Bank · Credit risk").first).to_be_visible(timeout=_START_MS)
+    expect(page.get_by_text("read-only example")).to_be_hidden(timeout=lab.START_MS)
+    expect(copy.get_by_text("Alder Bank · Credit risk").first).to_be_visible(timeout=lab.START_MS)
 
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     conclusion = copy.get_by_text(re.compile(r"^Conclusion: AUC 0\.81"))
-    expect(conclusion).to_be_visible(timeout=_RUN_MS)
+    expect(conclusion).to_be_visible(timeout=lab.RUN_MS)
     page.keyboard.press("Control+s")
     page.wait_for_timeout(1000)
     assert page.locator(".jp-Dialog").count() == 0
@@ -73,9 +45,9 @@ def test_an_analyst_logs_in_copies_an_example_and_runs_it_to_the_end(
 
 def test_a_member_of_another_client_sees_none_of_it(platform: Platform, page: Page) -> None:
     account = platform.account("lakeside-hospital")
-    _log_in(page, platform, account)
-    assert _launcher(page) == ["Lakeside Hospital · CT imaging"]
-    _open_folder(page, "examples")
+    lab.log_in(page, platform.url, account)
+    assert lab.launcher(page) == ["Lakeside Hospital · CT imaging"]
+    lab.open_folder(page, "examples")
     assert page.locator(".jp-DirListing-itemText").all_inner_texts() == ["lakeside-hospital"]
     bank = platform.account("alder-bank")
     page.goto(f"{platform.url}/user/{bank.user}/lab")
@@ -89,7 +61,7 @@ def test_somebody_without_a_project_gets_a_workspace_that_shows_none(
     platform: Platform, page: Page
 ) -> None:
     account = platform.account()
-    _log_in(page, platform, account)
+    lab.log_in(page, platform.url, account)
     expect(page.get_by_role("heading", name="Console")).to_be_hidden()
     assert page.locator(".jp-LauncherCard[data-category=Notebook]").count() == 0
     words = page.locator(".jp-Launcher-content").evaluate(
@@ -111,7 +83,7 @@ def test_an_admin_moves_a_person_between_groups_on_the_hubs_own_page(
 ) -> None:
     admin = platform.admin
     page.goto(f"{platform.url}/hub/login?next=/hub/home")
-    _fill_in(page, admin)
+    lab.fill_in(page, admin)
     expect(page.get_by_role("link", name="Admin")).to_be_visible()
     page.goto(f"{platform.url}/hub/admin#/groups")
     person, group = platform.account(), "alder-bank/credit-risk"
@@ -142,7 +114,7 @@ def test_a_new_person_signs_up_and_an_admin_lets_them_in(
 
     admins = browser.new_context(ignore_https_errors=True).new_page()
     admins.goto(f"{platform.url}/hub/login?next=/hub/authorize")
-    _fill_in(admins, platform.admin)
+    lab.fill_in(admins, platform.admin)
     admins.get_by_role("row", name="nora").get_by_role("button", name="Authorize").click()
     expect(admins.get_by_role("row", name="nora").get_by_text("Yes")).to_be_visible()
     admins.context.close()
@@ -160,29 +132,3 @@ def test_a_new_person_signs_up_and_an_admin_lets_them_in(
     homes = platform.home / "homes"
     assert not (homes / "nora").exists()
     assert [path.read_text() for path in homes.glob(".removed/nora-*/kept.txt")] == ["mine\n"]
-
-
-def _fill_in(page: Page, account: Account) -> None:
-    page.get_by_label("Username").fill(account.user)
-    page.get_by_label("Password").fill(account.password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def _log_in(page: Page, platform: Platform, account: Account) -> None:
-    page.goto(platform.url)
-    _fill_in(page, account)
-    expect(page.locator(".jp-Launcher")).to_be_visible(timeout=_START_MS)
-
-
-def _launcher(page: Page) -> list[str]:
-    cards = page.locator(".jp-LauncherCard[data-category=Notebook] .jp-LauncherCard-label")
-    expect(cards.first).to_be_visible(timeout=_START_MS)
-    return sorted(text.strip() for text in cards.all_inner_texts())
-
-
-def _open_folder(page: Page, *names: str) -> None:
-    for name in names:
-        item = page.locator(".jp-DirListing-item").filter(has_text=name).first
-        expect(item).to_be_visible(timeout=_START_MS)
-        item.dblclick()
-    page.wait_for_timeout(500)

@@ -96,6 +96,20 @@ def test_a_second_build_of_the_same_lock_does_nothing(
     assert first.path.stat().st_mtime_ns == before
 
 
+def test_a_version_can_be_built_under_the_number_it_had(
+    make_project: MakeProject, store: Store
+) -> None:
+    old = make_lock(make_project("a/b", "numpy=1.26.4"), store, quiet)
+    project = make_project("a/b")
+    environment = build_environment(project, old, store, quiet, version=3)
+    assert environment.path.name == f"v3-{old.digest[:12]}"
+    assert build_environment(project, old, store, quiet, version=3) == environment
+    other = make_lock(project, store, quiet)
+    with pytest.raises(BuildError, match="a/b: there is another v3 already"):
+        build_environment(project, other, store, quiet, version=3)
+    assert build_environment(project, other, store, quiet).version == 4
+
+
 def test_another_lock_is_another_version_and_the_first_one_stays(
     make_project: MakeProject, store: Store
 ) -> None:

@@ -22,7 +22,7 @@ def write(
 
 
 def test_a_project_is_read_into_a_value(tmp_path: Path) -> None:
-    limits = '[limits]\nmemory = "1.5G"\ncpu = 2\n'
+    limits = '[limits]\nmemory = "1.5G"\ncpu = 2\ngpus = 1\n'
     platform = '[platform]\nglibc = "2.36"\narchspec = "x86_64_v3"\ncuda = "12.4"\n'
     path = write(tmp_path, "alder-bank/credit-risk", PLAIN + limits + platform)
     (project,) = load_projects(tmp_path).projects
@@ -34,7 +34,7 @@ def test_a_project_is_read_into_a_value(tmp_path: Path) -> None:
         title="Credit risk",
         description="A scorecard.",
         owner="models@alder.example",
-        limits=Limits(memory=3 * 1024**3 // 2, cpu=2.0),
+        limits=Limits(memory=3 * 1024**3 // 2, cpu=2.0, gpus=1),
         platform=Platform("linux-64", "2.36", "x86_64_v3", "12.4"),
     )
     assert project.slug == "alder-bank/credit-risk"
@@ -86,7 +86,11 @@ def test_files_and_hidden_directories_are_no_projects(tmp_path: Path) -> None:
         (PLAIN + "limits = 2", "project.toml: limits: found 2, expected a table [limits]."),
         (
             PLAIN + '[limits]\ndisk = "1G"',
-            "project.toml: limits.disk: unknown key; expected one of: cpu, memory.",
+            "project.toml: limits.disk: unknown key; expected one of: cpu, gpus, memory.",
+        ),
+        (
+            PLAIN + "[limits]\ngpus = 0.5",
+            "project.toml: limits.gpus: found 0.5, expected a whole number.",
         ),
         (
             PLAIN + "[limits]\nmemory = 2",
