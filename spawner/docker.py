@@ -15,7 +15,6 @@ from docker.errors import APIError, NotFound
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from traitlets import Unicode
 
 from spawner.container import GPUS_LABEL, HUB_URL, PORT, Volumes, plan_container, plan_gpus
 from spawner.docker_network import WorkspaceNetwork
@@ -33,12 +32,10 @@ _KILLED = 137  # by SIGKILL; that memory ran out once alone does not mean that i
 class DockerEngine(PlannedSpawner, DockerSpawner):
     """Starts a workspace as a container in a network of its own."""
 
-    last_words = Unicode(
-        help="Why the workspace ended by itself, for the page that offers to start it again."
-    )
-
     # Sixteen calls to the engine at once: DockerSpawner's own single thread lets everyone wait.
     _threads: ClassVar[ThreadPoolExecutor] = ThreadPoolExecutor(16, "docker")
+    # Why workspaces ended by themselves. The hub makes a new spawner when one has ended.
+    _last_words: ClassVar[dict[str, str]] = {}
     # Choosing GPUs that nobody has yet, and taking them, is one step.
     _choosing: ClassVar[asyncio.Lock] = asyncio.Lock()
 
@@ -55,6 +52,15 @@ class DockerEngine(PlannedSpawner, DockerSpawner):
         self._network = WorkspaceNetwork(self.object_name, self._site, self.docker)
         self._news: list[dict[str, Any]] = []
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Takes up a workspace that an earlier hub started, under the name it has here."""
+        super().load_state(state | {"object_name": self.object_name})
+
+    @property
+    def last_words(self) -> str:
+        """Why the workspace ended by itself, for the page that offers to start it again."""
+        return self._last_words.get(self.object_name, "")
+
     @property
     def executor(self) -> ThreadPoolExecutor:
         """The threads that talk to the engine."""
@@ -69,7 +75,7 @@ class DockerEngine(PlannedSpawner, DockerSpawner):
     async def start(self) -> tuple[str, int]:
         """Starts the workspace and returns where it listens, once it answers there."""
         workspace: Workspace = self.workspace
-        self.last_words = ""
+        self._last_words.pop(self.object_name, None)
         self._news.clear()
         self._tell(10, "Looking for what an earlier start left behind.")
         prepare_home(workspace)
@@ -213,13 +219,14 @@ class DockerEngine(PlannedSpawner, DockerSpawner):
         said = await self._keep_log()
         if state["OOMKilled"] and state["ExitCode"] == _KILLED:
             memory = container["HostConfig"]["Memory"] / 1024**3
-            self.last_words = (
+            words = (
                 f"It ran out of memory: all of it together may take {memory:.3g} GiB. "
                 "Work on less data at once, or ask an admin for a higher limit."
             )
         else:
-            self.last_words = f"It ended with status {state['ExitCode']}: {said}"
-        self.log.warning("The workspace of %s has ended. %s", self._log_name, self.last_words)
+            words = f"It ended with status {state['ExitCode']}: {said}"
+        self._last_words[self.object_name] = words
+        self.log.warning("The workspace of %s has ended. %s", self._log_name, words)
         return True
 
     async def _keep_log(self) -> str:

@@ -214,6 +214,10 @@ class Stack:
             self._logins[account.user] = client
         return self._logins[account.user].again()
 
+    def forget_logins(self) -> None:
+        """Everybody has to log in again."""
+        self._logins.clear()
+
     def account(self, *groups: str) -> Account:
         """The person who is in exactly these groups; made when first asked for."""
         for account in self.accounts:

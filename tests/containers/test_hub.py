@@ -53,7 +53,7 @@ def test_a_new_version_of_the_hub_drops_no_kernel(
     stack: Stack, computing: dict[Client, tuple[object, str]]
 ) -> None:
     """An upgrade as the docs tell it: another image, `docker compose up -d`."""
-    image = stack.container("hub").image
+    image, before = stack.container("hub").image, stack.container("hub").attrs["Config"]["Image"]
     image.tag("perijove/hub", "next")
     old = stack.container("hub").id
     stack.configure(PERIJOVE_HUB_IMAGE="perijove/hub:next")
@@ -64,6 +64,9 @@ def test_a_new_version_of_the_hub_drops_no_kernel(
     client = next(iter(computing))
     client.stop()  # the new hub has joined the networks of the old one's workspaces
     client.start()
+    stack.configure(PERIJOVE_HUB_IMAGE=before)
+    stack.compose("up", "-d")
+    stack.wait_until_healthy()
 
 
 def test_a_replaced_proxy_has_its_routes_and_networks_again(stack: Stack, started: Started) -> None:

@@ -71,6 +71,22 @@ def test_a_running_workspace_is_the_plan_and_nothing_more(stack: Stack, started:
     assert {"/proc/sys", "/proc/sysrq-trigger"} <= {*found["HostConfig"]["ReadonlyPaths"]}
 
 
+def test_what_a_user_asks_for_at_the_start_changes_nothing(stack: Stack, started: Started) -> None:
+    client = started("alder-bank/credit-risk")
+    client.stop()
+    wishes = {"image": "perijove/hub:0.2.0", "volumes": {"/": "/host"}, "cmd": ["sleep", "9"]}
+    answer = client.hub("POST", f"users/{client.user}/server", json=wishes)
+    assert answer.status_code in (201, 202)
+    stack.wait_until(client.is_running, "the workspace runs")
+    found = stack.workspace(client.user).attrs
+    assert found["Config"]["Image"] == stack.settings.get(
+        "PERIJOVE_WORKSPACE_IMAGE", "perijove/workspace:0.2.0"
+    )
+    assert found["Config"]["Cmd"][0] == "/opt/server/bin/python"
+    assert {mount["Type"] for mount in found["HostConfig"]["Mounts"]} == {"volume"}
+    assert not found["HostConfig"]["Binds"]
+
+
 def test_its_network_has_no_way_out_and_nobody_in_it_but_hub_and_proxy(
     stack: Stack, started: Started
 ) -> None:

@@ -122,6 +122,6 @@ def test_who_runs_out_of_memory_is_told_so(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/user/{account.user}/lab")
     lab.fill_in(page, account)
     expect(page.get_by_text(re.compile("ran out of memory"))).to_be_visible(timeout=lab.START_MS)
-    page.get_by_role("link", name=re.compile("Launch Server")).click()
+    page.get_by_role("button", name=re.compile("Launch Server")).click()
     wait_for_lab(page)
     client.stop()

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.containers, lab.needs_chromium]
 
 @pytest.fixture(name="subdomains")
 def _subdomains(stack: Stack) -> Iterator[Stack]:
-    stack.account("lakeside-hospital")
+    stack.ensure_stopped(stack.account("lakeside-hospital"))
     stack.configure(PERIJOVE_SUBDOMAINS="yes")
     stack.compose("up", "-d")
     stack.wait_until_healthy()
