@@ -14,6 +14,7 @@ from typing import Any, ClassVar, cast
 from docker.errors import APIError, NotFound
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
+from requests.exceptions import ConnectionError  # noqa: A004 - docker-py does not hide it
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from spawner.container import GPUS_LABEL, HUB_URL, PORT, Volumes, plan_container, plan_gpus
@@ -26,6 +27,8 @@ from spawner.settings import DockerSettings
 _PROBE_SECONDS = 0.02
 _LOOK_EVERY = 25  # probes: whether the container still runs
 _LOG_LINES = 400
+_LOOKS, _LOOK_AGAIN_SECONDS = 60, 0.5
+_NO_ENGINE = 502  # what the socket proxy says when it does not find the engine
 _KILLED = 137  # by SIGKILL; that memory ran out once alone does not mean that it ended by that
 
 
@@ -65,6 +68,22 @@ class DockerEngine(PlannedSpawner, DockerSpawner):
     def executor(self) -> ThreadPoolExecutor:
         """The threads that talk to the engine."""
         return self._threads
+
+    async def docker(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Calls a method of Docker's API in a thread of its own.
+
+        A look at something is tried again for a while if the engine is out of reach: when it or the
+        socket proxy restarts. The hub would take a look that failed for a workspace that has ended.
+        """
+        for _ in range(_LOOKS):
+            try:
+                return await super().docker(method, *arguments, **options)
+            except (ConnectionError, APIError) as error:
+                gone = not isinstance(error, APIError) or error.status_code == _NO_ENGINE
+                if not (gone and method.startswith("inspect_")):
+                    raise
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        return await super().docker(method, *arguments, **options)
 
     @property
     def _site(self) -> DockerSettings:

@@ -7,6 +7,7 @@ those of another stack on this machine.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -257,10 +258,17 @@ class Stack:
             answer = admin.hub("POST", path, json={"users": [account.user]})
             assert answer.status_code == 200, answer.text
 
-    def wait_until_restarted(self, service: str) -> None:
-        """Until a service whose container was killed is well again, in the same container."""
-        self.wait_until(lambda: self.container(service).attrs["RestartCount"] > 0, "it restarts")
-        self.wait_until_healthy(service)
+    def kill(self, service: str) -> None:
+        """`kill -9`, until Docker has started the container again.
+
+        Not by `docker kill`: Docker would take it for the operator's wish, and leave it ended.
+        """
+        state = self.container(service).attrs
+        os.kill(state["State"]["Pid"], signal.SIGKILL)
+        self.wait_until(
+            lambda: self.container(service).attrs["RestartCount"] > state["RestartCount"],
+            f"{service} restarts",
+        )
 
     def wait_until(self, is_so: Callable[[], bool], what: str, seconds: float = 60) -> None:
         """Asks again and again."""

@@ -1,7 +1,6 @@
 """The hub may die, be replaced, or lose the engine: kernels and files do not mind."""
 
-import os
-import signal
+import time
 
 import pytest
 
@@ -43,9 +42,19 @@ def check(stack: Stack, computing: dict[Client, tuple[object, str]]) -> None:
 def test_a_killed_hub_comes_back_and_no_kernel_has_noticed(
     stack: Stack, computing: dict[Client, tuple[object, str]]
 ) -> None:
-    # Not by `docker kill`: Docker would take it for the operator's wish, and leave it ended.
-    os.kill(stack.container("hub").attrs["State"]["Pid"], signal.SIGKILL)
-    stack.wait_until_restarted("hub")
+    stack.kill("hub")
+    stack.wait_until_healthy("hub")
+    check(stack, computing)
+
+
+def test_a_hub_that_starts_before_the_socket_proxy_waits_for_it(
+    stack: Stack, computing: dict[Client, tuple[object, str]]
+) -> None:
+    stack.compose("stop", "socket-proxy")
+    stack.kill("hub")
+    time.sleep(5)  # it looks for its workspaces, and sees nothing
+    stack.compose("start", "socket-proxy")
+    stack.wait_until_healthy("hub", "socket-proxy")
     check(stack, computing)
 
 
