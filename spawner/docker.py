@@ -130,7 +130,7 @@ class DockerEngine(PlannedSpawner, DockerSpawner):
         except NotFound:
             raise SpawnException(
                 f"This machine has no image {image} for workspaces. An admin can build it with "
-                "`docker compose build workspace`, or pull it; then start again.",
+                "`docker compose build workspace`; then start again.",
                 reason="image",
             ) from None
 

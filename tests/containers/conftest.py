@@ -47,7 +47,7 @@ def _started(stack: Stack) -> Iterator[Started]:
     started.stop()
 
 
-@pytest.fixture(scope="session", name="browser")
+@pytest.fixture(scope="module", name="browser")
 def _browser(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     directory = tmp_path_factory.mktemp("browser")
     with (
@@ -78,3 +78,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     stack = getattr(item, "funcargs", {}).get("stack")
     if report.failed and stack is not None:
         report.sections.append(("the stack's logs", stack.evidence()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of a session waits for everything to be built."""
+    for item in items:
+        if item.get_closest_marker("containers"):
+            item.add_marker(pytest.mark.timeout(2400))

@@ -38,7 +38,7 @@ def _started(platform: Platform) -> Iterator["Started"]:
     started.stop()
 
 
-@pytest.fixture(scope="session", name="browser")
+@pytest.fixture(scope="module", name="browser")
 def _browser() -> Iterator[Browser]:
     with lab.chromium() as browser:
         yield browser
