@@ -166,7 +166,8 @@ class Stack:
             assert time.monotonic() < ends, f"not healthy: {waiting}\n{self.evidence()}"
             for service in set(waiting):
                 container = self.container(service)
-                if container.attrs["State"].get("Health", {}).get("Status") == "healthy":
+                state = container.attrs["State"]
+                if state["Running"] and state.get("Health", {}).get("Status") == "healthy":
                     waiting.discard(service)
             time.sleep(0.3)
         self.wait_until(self._lets_people_in, "the hub answers through nginx and the proxy")
