@@ -49,6 +49,7 @@ def quiet_network(directory: Path, ports: tuple[int, ...]) -> Iterator[Path]:
         yield program
     finally:
         for listener in listeners:
+            listener.shutdown(socket.SHUT_RDWR)  # or the thread that waits at it would keep it
             listener.close()
         _ip("netns", "delete", name)  # takes the link with it
 

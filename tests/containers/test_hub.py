@@ -32,8 +32,13 @@ def check(stack: Stack, computing: dict[Client, tuple[object, str]]) -> None:
         assert kernel.finish(cell).text == "computed 23\n"
         assert kernel.run("print(kept)").text == "42\n"
     admin = stack.client(stack.admin)
-    people = admin.hub("GET", "users?state=ready").json()
-    assert {person["name"] for person in people} == {client.user for client in computing}
+    expected = {client.user for client in computing}
+
+    def is_told() -> bool:
+        people = admin.hub("GET", "users?state=ready").json()
+        return {person["name"] for person in people} == expected
+
+    stack.wait_until(is_told, "the admin page has looked at every workspace")
     for client in computing:
         assert client.is_running()
         assert client.server("GET", "api/kernels").status_code == 200

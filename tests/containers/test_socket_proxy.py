@@ -89,7 +89,7 @@ class Site:
 
     @contextmanager
     def network(self, name: str) -> Iterator[str]:
-        plan = plan_network(self.settings, name, next(POOL.subnets(new_prefix=28)))
+        plan = plan_network(self.settings, self.name(name), next(POOL.subnets(new_prefix=28)))
         self.hub.create_network(**plan)
         try:
             yield self.name(name)
@@ -139,6 +139,7 @@ def running_proxy(settings: DockerSettings, engine: Path, folder: Path) -> Itera
                 "COMPOSE_PROJECT_NAME": settings.project,
                 "PERIJOVE_WORKSPACE_IMAGE": settings.image,
                 "PERIJOVE_WORKSPACE_SUBNETS": str(settings.subnets),
+                "PERIJOVE_OUTSIDE": str(settings.outside),
                 "PERIJOVE_ENGINE_SOCKET": str(engine),
                 "PERIJOVE_PROXY_SOCKET": str(folder / "docker.sock"),
             },
