@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, ClassVar, cast
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from dockerspawner import DockerSpawner
 from jupyterhub.spawner import SpawnException
 from requests.exceptions import ConnectionError  # noqa: A004 - docker-py does not hide it
@@ -78,7 +78,7 @@ class DockerEngine(PlannedSpawner, DockerSpawner):
         for _ in range(_LOOKS):
             try:
                 return await super().docker(method, *arguments, **options)
-            except (ConnectionError, APIError) as error:
+            except (ConnectionError, DockerException) as error:  # the latter: no client either
                 gone = not isinstance(error, APIError) or error.status_code == _NO_ENGINE
                 if not (gone and method.startswith("inspect_")):
                     raise
