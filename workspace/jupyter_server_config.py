@@ -25,8 +25,16 @@ c.KernelManager.transport = "ipc"
 if "JUPYTER_RUNTIME_DIR" not in os.environ:
     os.environ["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter-")
 
-# Its search for language servers runs npm at every start, and no workspace has any.
-c.ServerApp.jpserver_extensions = {"jupyter_lsp": False}
+# Whose kernel was ended because the workspace ran out of memory is told so.
+c.AsyncIOLoopKernelManager.restarter_class = "workspace.restarter.WorkspaceKernelRestarter"
+
+# The first lets pages hear of that, the second asks conda as soon as the server has started. The
+# last one's search for language servers runs npm at every start, and no workspace has any.
+c.ServerApp.jpserver_extensions = {
+    "workspace.restarter": True,
+    "workspace.conda_kernels": True,
+    "jupyter_lsp": False,
+}
 
 # Files whose names begin with a dot hold settings and secrets; a terminal shows them.
 c.ContentsManager.allow_hidden = False

@@ -1,9 +1,9 @@
 """Which kernels a workspace has: the store's first, then the user's own.
 
 The store is read at each call, so a kernel is there the moment it is published; nothing is
-cached and conda is never asked. The server's own Python is not a kernel: its environment belongs
-to the platform, not to a project. A listing reads each folder once (clients, projects, kernels) and
-each kernel.json once.
+cached, and nobody waits for conda (see `conda_kernels`). The server's own Python is not a kernel:
+its environment belongs to the platform, not to a project. A listing reads each folder once
+(clients, projects, kernels) and each kernel.json once.
 """
 
 import json
@@ -19,6 +19,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_core.paths import jupyter_path
 from traitlets import TraitError, Unicode, default
 
+from workspace.conda_kernels import Specs, find_conda_kernels
 from workspace.names import pinned_name, project_of
 
 _DEFAULTS: dict[str, Any] = KernelSpec().to_dict()
@@ -26,10 +27,11 @@ _INTERRUPT_MODES = ("signal", "message")
 
 
 class StoreKernelSpecManager(KernelSpecManager):
-    """Finds kernels in the store, then in the user's and the machine's kernel directories.
+    """Finds kernels in the store, in the user's and the machine's kernel directories, in conda.
 
     A name that the store has is the store's: no other directory can stand in for it, even while
-    the store's kernel cannot be read. Names of nb_conda_kernels resolve but are not listed.
+    the store's kernel cannot be read. The names that nb_conda_kernels gave to environments of the
+    store resolve but are not listed.
     """
 
     store = Unicode(
@@ -42,6 +44,7 @@ class StoreKernelSpecManager(KernelSpecManager):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._reported: dict[Path, str] = {}  # broken kernels, each said once
+        self._conda = find_conda_kernels(self, Path(self.store))
 
     @default("store")
     def _store_default(self) -> str:
@@ -62,7 +65,7 @@ class StoreKernelSpecManager(KernelSpecManager):
             name: str(directory)
             for name, directory in self._directories().items()
             if (directory / "kernel.json").is_file()
-        }
+        } | {name: model["resource_dir"] for name, model in self._own_environments().items()}
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return the kernel of this name, or of this name under nb_conda_kernels.
@@ -72,9 +75,12 @@ class StoreKernelSpecManager(KernelSpecManager):
         name = pinned_name(kernel_name) or kernel_name.lower()
         directory = self._store_directory(name) or dict(self._others()).get(name)
         fields = self._load(name, directory) if directory and self._is_allowed(name) else None
-        if fields is None:
+        if fields is not None:
+            return self.kernel_spec_class(resource_dir=str(directory), **fields)
+        own = self._own_environments().get(kernel_name)
+        if own is None:
             raise NoSuchKernel(kernel_name)
-        return self.kernel_spec_class(resource_dir=str(directory), **fields)
+        return self.kernel_spec_class(resource_dir=own["resource_dir"], **own["spec"])
 
     def get_all_specs(self) -> dict[str, Any]:
         """Return every kernel that can be read, by name.
@@ -92,7 +98,30 @@ class StoreKernelSpecManager(KernelSpecManager):
                     "spec": fields,
                     "resources": self._resources(name, directory),
                 }
+        for name, model in self._own_environments().items():
+            models[name] = {
+                "name": name,
+                **model,
+                "resources": self._resources(name, Path(model["resource_dir"])),
+            }
         return models
+
+    def refresh_conda_kernels(self) -> None:
+        """Start to ask conda for people's own environments, where there is conda."""
+        if self._conda:
+            self._conda.refresh()
+
+    def _own_environments(self) -> Specs:
+        """Return the kernels of conda's environments that are known; the store's names are its."""
+        known = self._conda.specs() if self._conda else {}
+        return {
+            name: known[name]
+            for name in known
+            if self._is_allowed(name) and not self._is_published(pinned_name(name))
+        }
+
+    def _is_published(self, pinned: str | None) -> bool:
+        return pinned is not None and self._store_directory(pinned) is not None
 
     def _directories(self) -> dict[str, Path]:
         """Return the directory of every kernel that may be shown; the store's names come first."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -97,6 +98,29 @@ def write_notebook(path: Path, kernel: str) -> None:
     )
 
 
+def count_ended_for_lack_of_memory(lab: Lab, count: int) -> None:
+    """Write what Linux writes, for a workspace that may take 512 MiB."""
+    cgroup = lab.home / ".cgroup"
+    cgroup.mkdir(exist_ok=True)
+    (cgroup / "memory.max").write_text(f"{512 << 20}\n")
+    draft = cgroup / "draft"
+    draft.write_text(f"low 0\nhigh 0\nmax 7\noom {count}\noom_kill {count}\n")
+    draft.rename(cgroup / "memory.events")
+
+
+def end_kernel(lab: Lab, notebook: str) -> None:
+    """End the kernel of a notebook as Linux does, without a word."""
+    (kernel,) = {
+        session["kernel"]["id"] for session in lab.ask("sessions") if session["path"] == notebook
+    }
+    (process,) = (
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(f"kernel-{kernel}.json" in word for word in process.info["cmdline"] or ())
+    )
+    process.kill()
+
+
 def workspace_command(lab: Lab) -> list[str]:
     """Return the command of a server in a workspace: its own home, store and examples read-only."""
     return [
@@ -111,6 +135,7 @@ def workspace_command(lab: Lab) -> list[str]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         f"--config={CHECKOUT}/workspace/jupyter_server_config.py",
         "--ServerApp.root_dir=/home/ana",
+        "--WorkspaceKernelRestarter.cgroup=/home/ana/.cgroup",
         *("--ip=127.0.0.1", f"--port={lab.port}", f"--IdentityProvider.token={lab.token}"),
     ]
 
@@ -131,6 +156,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, publish: Callable[..., Path]) 
     (lab.store / "acme/churn/examples/notes.md").write_text("# Notes\n")
     (lab.home / EXAMPLES).mkdir(parents=True)
     write_notebook(lab.home / "old.ipynb", "conda-env-acme_churn_v1-py")
+    count_ended_for_lack_of_memory(lab, 0)
     settings = lab.home / ".jupyter/lab/user-settings/@jupyterlab/docmanager-extension"
     settings.mkdir(parents=True)
     (settings / "plugin.jupyterlab-settings").write_text(
@@ -203,6 +229,20 @@ def edit_code(page: Page, text: str) -> None:
     page.keyboard.type(text)
 
 
+def run_code(page: Page) -> None:
+    page.locator(".jp-CodeCell .cm-content").click()
+    page.keyboard.press("Shift+Enter")
+
+
+def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
+    """Make a notebook and run it: its kernel lives, and the page is connected to it."""
+    write_notebook(lab.home / notebook, "acme.churn")
+    open_lab(page, lab, notebook)
+    expect(kernel_of_open_notebook(page)).to_have_text("Acme churn")
+    run_code(page)
+    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("answer 6")
+
+
 def test_the_launcher_shows_each_project_once(page: Page, lab: Lab) -> None:
     open_lab(page, lab)
     cards = page.locator(".jp-LauncherCard[data-category=Notebook]")
@@ -236,8 +276,7 @@ def test_an_example_says_how_to_work_on_it_and_its_copy_runs(page: Page, lab: La
     expect(page.locator(".jp-BreadCrumbs").first).to_contain_text("work")
     expect(kernel_of_open_notebook(page)).to_have_text("Acme churn")
 
-    page.locator(".jp-CodeCell .cm-content").click()
-    page.keyboard.press("Shift+Enter")
+    run_code(page)
     expect(page.locator(".jp-OutputArea-output").first).to_contain_text(
         "answer 6 /home/ana/work/acme/churn"
     )
@@ -331,6 +370,27 @@ def test_a_notebook_of_nb_conda_kernels_opens_with_the_pinned_kernel_unasked(
 
 def test_a_program_starts_a_kernel_by_its_name_of_nb_conda_kernels(lab: Lab) -> None:
     assert lab.ask("kernels", {"name": "conda-env-acme_churn_v1-python3"})["id"]
+
+
+def test_a_person_is_told_that_a_kernel_ended_for_lack_of_memory(page: Page, lab: Lab) -> None:
+    open_and_run(page, lab, "greedy.ipynb")
+    count_ended_for_lack_of_memory(lab, 1)
+    end_kernel(lab, "greedy.ipynb")
+    expect(page.locator(".Toastify__toast")).to_have_text(
+        "The kernel was ended: the workspace ran out of memory (it has 512 MiB). "
+        "Use less data, close other kernels, or ask an admin for more."
+    )
+    expect(page.locator(".jp-Dialog")).to_contain_text("appears to have died")  # JupyterLab's own
+
+
+def test_nothing_is_said_of_memory_where_a_kernel_ended_for_another_reason(
+    page: Page, lab: Lab
+) -> None:
+    open_and_run(page, lab, "unlucky.ipynb")
+    end_kernel(lab, "unlucky.ipynb")
+    expect(page.locator(".jp-Dialog")).to_contain_text("appears to have died")
+    page.wait_for_timeout(1000)
+    assert page.locator(".Toastify__toast").count() == 0
 
 
 def test_the_page_asks_nothing_of_other_hosts(page: Page, lab: Lab) -> None:

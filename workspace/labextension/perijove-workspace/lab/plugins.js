@@ -2,6 +2,7 @@
 
 import { addMenuEntry, createCopier } from './copy.js';
 import { followPublishedKernels, hidePinnedKernels, sayWhenThereIsNoProject } from './launcher.js';
+import { sayWhenMemoryRanOut } from './memory.js';
 import { followNewFiles } from './newfiles.js';
 import { answerSave, createMarker } from './readonly.js';
 
@@ -42,5 +43,12 @@ export async function plugins(shared) {
     }
   };
 
-  return [examples, kernels];
+  const memory = {
+    id: 'perijove-workspace:memory',
+    description: 'Says that a kernel was ended for lack of memory.',
+    autoStart: true,
+    activate: app => sayWhenMemoryRanOut(app.serviceManager.events, apputils.Notification)
+  };
+
+  return [examples, kernels, memory];
 }
