@@ -17,6 +17,7 @@ from perijove.__main__ import cli
 from spawner.accounts import LocalAccounts
 from spawner.planned import PlannedSpawner
 from workspace.kernelspecs import StoreKernelSpecManager
+from workspace.restarter import WorkspaceKernelRestarter
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs/reference"
@@ -46,7 +47,10 @@ def test_every_verb_and_option_of_the_command_line_is_described() -> None:
                 assert f"`{option}" in page, f"{verb} {option}"
 
 
-@pytest.mark.parametrize("owner", [PlannedSpawner, LocalAccounts, StoreKernelSpecManager])
+@pytest.mark.parametrize(
+    "owner",
+    [PlannedSpawner, LocalAccounts, StoreKernelSpecManager, WorkspaceKernelRestarter],
+)
 def test_every_trait_of_ours_is_described_and_has_help(owner: type) -> None:
     page = read("settings.md")
     own = owner.class_own_traits(config=True)  # type: ignore[attr-defined]
