@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 
+from kernels.channels import has_secret, hide_secrets, secret_refused
 from kernels.conda import is_channel, is_match_spec, spec_name
 from kernels.errors import ProjectError
 
@@ -30,7 +31,7 @@ class Requirements:
 
 
 def load_requirements(file: Path) -> Requirements:
-    """Reads and validates `file`; `ipykernel` is added where it is not asked for.
+    """Reads and validates `file`; `ipykernel` and `pip` are added where they are not asked for.
 
     Raises:
         ProjectError: naming the file, the key, what was found and what was expected.
@@ -44,8 +45,8 @@ def load_requirements(file: Path) -> Requirements:
         raise ProjectError(
             f"{file}: dependencies: no python; expected its version, for example 'python=3.11'."
         )
-    if "ipykernel" not in map(spec_name, conda):
-        conda.append("ipykernel")
+    # Without the first there is no kernel; the second is in every Python environment of conda's.
+    conda += [name for name in ("ipykernel", "pip") if name not in map(spec_name, conda)]
     return Requirements(
         conda=tuple(conda),
         pip=tuple(pip),
@@ -66,16 +67,18 @@ def _load_yaml(file: Path) -> dict[str, Any]:
             f"{file}: cannot be read ({error.strerror}); expected a file that the builder may read."
         ) from None
     except (yaml.YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = hide_secrets(" ".join(str(error).split()))
         raise ProjectError(f"{file}: not valid YAML: {reason}.") from None
     if not isinstance(table, dict):
-        raise ProjectError(f"{file}: found {table!r}, expected keys such as 'dependencies'.")
+        found = hide_secrets(repr(table))
+        raise ProjectError(f"{file}: found {found}, expected keys such as 'dependencies'.")
     return table
 
 
 def _dependencies(file: Path, value: Any) -> tuple[list[str], list[str]]:
     if not isinstance(value, list) or not value:
-        raise ProjectError(f"{file}: dependencies: found {value!r}, expected a list of packages.")
+        found = hide_secrets(repr(value))
+        raise ProjectError(f"{file}: dependencies: found {found}, expected a list of packages.")
     conda: list[str] = []
     pip: list[str] = []
     for entry in value:
@@ -85,13 +88,15 @@ def _dependencies(file: Path, value: Any) -> tuple[list[str], list[str]]:
             pip.extend(_pip_lines(file, entry["pip"]))
         else:
             raise ProjectError(
-                f"{file}: dependencies: found {entry!r}, expected a package such as "
-                "'numpy=2.1' or a 'pip:' list."
+                f"{file}: dependencies: found {hide_secrets(repr(entry))}, expected a package such "
+                "as 'numpy=2.1' or a 'pip:' list."
             )
     return conda, pip
 
 
 def _conda_spec(file: Path, text: str) -> str:
+    if has_secret(text):
+        raise ProjectError(f"{file}: dependencies: {secret_refused(text)}")
     if ("://" in text and "::" not in text) or text.endswith((".conda", ".tar.bz2")):
         raise ProjectError(
             f"{file}: dependencies: found the address '{text}', expected a package name and "
@@ -108,11 +113,18 @@ def _conda_spec(file: Path, text: str) -> str:
 def _pip_lines(file: Path, value: Any) -> list[str]:
     lines = [] if value is None else value
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-        raise ProjectError(f"{file}: pip: found {value!r}, expected a list of requirements.")
+        found = hide_secrets(repr(value))
+        raise ProjectError(f"{file}: pip: found {found}, expected a list of requirements.")
     return [_pip_line(file, line.strip()) for line in lines]
 
 
 def _pip_line(file: Path, line: str) -> str:
+    if has_secret(line):
+        raise ProjectError(
+            f"{file}: pip: found a login in '{hide_secrets(line)}', expected a requirement such as "
+            "'tiktoken>=0.8': indexes and their logins are the site's own setting, and this login "
+            "should be changed, for others may have read it here."
+        )
     if line.startswith(("-e", "--editable", ".", "/")):
         raise ProjectError(
             f"{file}: pip: found '{line}', expected a published package: a local or editable "
@@ -143,8 +155,11 @@ def _channels(file: Path, value: Any) -> tuple[str, ...]:
     if value is None:
         return ("conda-forge",)
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ProjectError(f"{file}: channels: found {value!r}, expected a list of channels.")
+        found = hide_secrets(repr(value))
+        raise ProjectError(f"{file}: channels: found {found}, expected a list of channels.")
     for name in value:
+        if has_secret(name):
+            raise ProjectError(f"{file}: channels: {secret_refused(name)}")
         if not is_channel(name):
             raise ProjectError(
                 f"{file}: channels: found '{name}', expected a name such as 'conda-forge' or an "

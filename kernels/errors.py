@@ -24,7 +24,14 @@ class LockError(KernelsError):
 
 
 class SolveError(LockError):
-    """No set of packages satisfies what was asked for; the text holds the solver's reason."""
+    """No set of packages satisfies what was asked for; the text holds the solver's reason.
+
+    `changes` holds what to ask for in place of which requirement, so that it solves; or nothing.
+    """
+
+    def __init__(self, text: str, changes: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(text)
+        self.changes = changes
 
 
 class MissingPython(LockError):  # noqa: N818 - reads as the sentence it is

@@ -7,5 +7,6 @@ version and without timestamps, so the same wheel always gives the same package.
 """
 
 from kernels.site_channel.channel import NAME, ensure_packages
+from kernels.site_channel.resolution import translate
 
-__all__ = ["NAME", "ensure_packages"]
+__all__ = ["NAME", "ensure_packages", "translate"]

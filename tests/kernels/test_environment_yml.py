@@ -53,13 +53,14 @@ variables: {DATA: /data, THREADS: 4, RATE: 0.5}
     )
 
 
-def test_ipykernel_is_added_where_it_is_not_asked_for(tmp_path: Path) -> None:
-    assert load(tmp_path, "dependencies: [python=3.11]").conda == ("python=3.11", "ipykernel")
+def test_ipykernel_and_pip_are_added_where_they_are_not_asked_for(tmp_path: Path) -> None:
+    found = load(tmp_path, "dependencies: [python=3.11]").conda
+    assert found == ("python=3.11", "ipykernel", "pip")
 
 
 @pytest.mark.parametrize("spec", ["ipykernel", "ipykernel>=6", "conda-forge::ipykernel=7"])
 def test_ipykernel_is_not_added_twice(tmp_path: Path, spec: str) -> None:
-    assert load(tmp_path, f"dependencies: [python, '{spec}']").conda == ("python", spec)
+    assert load(tmp_path, f"dependencies: [python, '{spec}']").conda == ("python", spec, "pip")
 
 
 def test_conda_forge_is_the_channel_if_none_is_named(tmp_path: Path) -> None:

@@ -24,15 +24,16 @@ def quiet(_step: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_answers(monkeypatch: pytest.MonkeyPatch, make_wheel: MakeWheel) -> None:
     """Nor is a real interpreter packaged: these tests solve, and install nothing."""
 
     def only_a_name(channel: Path, python: cpython.CPython, platform: Platform) -> None:
         index = channel_module.PackageIndex("python", python.version, "0", platform.subdir)
         channel_module.write_package(channel, index, tree=None)
 
-    monkeypatch.setattr(conda, "is_answering", lambda _channel: False)
+    monkeypatch.setattr(conda, "is_answering", lambda _channel, _settings: False)
     monkeypatch.setattr(channel_module, "ensure_python_package", only_a_name)
+    make_wheel("pip", "25.0")  # every project gets it
 
 
 def test_a_project_is_locked_from_wheels(
@@ -52,12 +53,13 @@ def test_a_project_is_locked_from_wheels(
         ("jupyter_client", "8.6", "site"),
         ("matplotlib", "3.9.2", "site"),
         ("matplotlib-base", "3.9.2", "site"),
+        ("pip", "25.0", "site"),
         ("python", python, "site"),
     ]
     assert lock.channels == ("site",)
     assert steps == [
         f"packaging Python {python}",
-        *("asking the PyPI registry", "fetching wheels", "packaging 3 wheels", "solving"),
+        *("asking the PyPI registry", "fetching wheels", "packaging 4 wheels", "solving"),
     ]
 
 
@@ -107,7 +109,10 @@ def test_pins_that_no_wheel_satisfies_are_told(
     told = str(caught.value)
     assert told.startswith(f"{project.environment_yml}: no packages satisfy it: ")
     assert "numpy==1.26.*" in told
-    assert "\n" not in told
+    assert told.endswith(
+        "\nNothing satisfies 'numpy=1.26', even alone. "
+        "It solves with 'numpy=2.1' in place of 'numpy=1.26'."
+    )
 
 
 def test_a_missing_python_is_told_with_what_to_do(make_project: MakeProject, store: Store) -> None:
