@@ -7,22 +7,17 @@ when somebody asks, or when the project asks for something else than it did.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-
-from kernels import conda, site_channel, wheels
+from kernels import history, solving
 from kernels.conda import CondaPackage
 from kernels.environment_yml import Requirements, load_requirements
-from kernels.errors import LockError, ProjectError, SolveError, StoreError
-from kernels.package_names import conda_name, pypi_name
+from kernels.errors import StoreError
 from kernels.platform import Platform
 from kernels.projects import Project
 from kernels.store import Store, write_text
@@ -30,7 +25,7 @@ from kernels.wheels import Wheel
 
 _FORMAT = 1
 
-Report = Callable[[str], None]
+Report = solving.Report
 """Told in a few words what is being done."""
 
 
@@ -86,8 +81,13 @@ class Lock:
 
 def load_lock(file: Path) -> Lock:
     """Reads a lock. Raises StoreError if it is not one."""
+    return parse_lock(file.read_text(encoding="utf-8"), file)
+
+
+def parse_lock(text: str, file: Path) -> Lock:
+    """The lock that `file` holds. Raises StoreError if it is not one."""
     try:
-        table = dict(json.loads(file.read_text(encoding="utf-8")))
+        table = dict(json.loads(text))
         if table.pop("format") != _FORMAT:
             raise StoreError(f"{file}: a lock of another format; lock the project again.")
         return Lock(
@@ -120,27 +120,45 @@ def make_lock(project: Project, store: Store, report: Report) -> Lock:
         LockError: there is no solution, or nobody to ask.
         StoreError: the store cannot be written.
     """
+    lock = solve_lock(project, store, report)
+    with store.writing(project.slug), store.hold(project.kernel_name):
+        last = find_lock(project, store)
+        if last is None or last.digest != lock.digest:
+            store.ensure_project(project)
+            write_text(store.lock_file(project), lock.text)
+            history.record(project, store, "locked", version=None, lock=lock.digest)
+    return lock
+
+
+def solve_lock(project: Project, store: Store, report: Report) -> Lock:
+    """Solves the project anew and keeps nothing of it but packages in the caches.
+
+    The newest lock is returned as it is if it has the same packages.
+
+    Raises:
+        ProjectError: `environment.yml` is not as it must be.
+        LockError: there is no solution, or nobody to ask.
+        StoreError: the store cannot be written.
+    """
     requirements = load_requirements(project.environment_yml)
     with store.writing(project.slug):
-        packages = _solve_conda(project, requirements, store, report)
+        solution = solving.solve(project, requirements, store, report)
         lock = Lock(
             project=project.slug,
             requirements=requirements,
             platform=project.platform,
-            conda=tuple(packages),
-            pip=tuple(_solve_pip(project, requirements, packages, store, report)),
+            conda=solution.conda,
+            pip=solution.pip,
             tools={tool: installed_version(tool) for tool in ("py-rattler", "uv")},
         )
-        last = _last_lock(store.lock_file(project))
-        if last and replace(last, tools=lock.tools) == lock:
-            return last  # a newer tool alone is no reason for a new version
-        store.ensure_project(project)
-        write_text(store.lock_file(project), lock.text)
-        return lock
+        last = find_lock(project, store)
+        is_same = last is not None and replace(last, tools=lock.tools) == lock
+        return last if last and is_same else lock  # a newer tool alone is no new version
 
 
-def _last_lock(file: Path) -> Lock | None:
-    """The newest lock, unless there is none or it cannot be read: then a new one replaces it."""
+def find_lock(project: Project, store: Store) -> Lock | None:
+    """The newest lock; None if there is none, or none that can be read."""
+    file = store.lock_file(project)
     try:
         return load_lock(file) if file.exists() else None
     except StoreError:
@@ -149,121 +167,3 @@ def _last_lock(file: Path) -> Lock | None:
 
 def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-
-
-def _solve_conda(
-    project: Project, requirements: Requirements, store: Store, report: Report
-) -> list[CondaPackage]:
-    silent = [name for name in requirements.channels if not conda.is_answering(name)]
-    # A channel given by its address is somebody's own: what it holds is not what PyPI calls so.
-    own = [name for name in silent if "/" in name]
-    if own or (silent and len(silent) < len(requirements.channels)):
-        raise LockError(
-            f"{project.slug}: the channel {(own or silent)[0]} does not answer; without it the "
-            "result would not be what environment.yml asks for."
-        )
-    try:
-        if silent:
-            return _solve_on_site_channel(project, requirements, store, report)
-        report("solving")
-        return conda.solve(requirements.conda, requirements.channels, project.platform)
-    except SolveError as error:
-        raise SolveError(f"{project.environment_yml}: no packages satisfy it: {error}") from None
-    except LockError as error:
-        raise type(error)(f"{project.slug}: {error}") from None
-
-
-def _solve_on_site_channel(
-    project: Project, requirements: Requirements, store: Store, report: Report
-) -> list[CondaPackage]:
-    channel = store.site_channel
-    specs = [_without_channel(spec) for spec in requirements.conda]
-    with store.hold("site-channel"):
-        site_channel.ensure_packages(channel, store.wheels, specs, project.platform, report)
-        report("solving")
-        found = conda.solve(specs, [channel.as_uri()], project.platform)
-    return [replace(package, channel=site_channel.NAME) for package in found]
-
-
-def _without_channel(spec: str) -> str:
-    version = conda.spec_version(spec)
-    return conda.spec_name(spec) + (f" {version}" if version else "")
-
-
-def _solve_pip(
-    project: Project,
-    requirements: Requirements,
-    packages: Sequence[CondaPackage],
-    store: Store,
-    report: Report,
-) -> list[Wheel]:
-    if not requirements.pip:
-        return []
-    provided = _provided(requirements.pip, packages)
-    _refuse_overrides(project, requirements.pip, provided)
-    python = next(package.version for package in packages if package.name == "python")
-    minor = ".".join(python.split(".")[:2])
-    report("solving the pip: part")
-    try:
-        hashed = wheels.resolve(
-            requirements.pip,
-            constraints=[f"{name}=={version}" for name, version in provided.items()],
-            python=minor,
-            platform=project.platform,
-        )
-    except SolveError as error:
-        raise SolveError(
-            f"{project.environment_yml}: pip: nothing satisfies it together with the conda "
-            f"packages: {error}"
-        ) from None
-    report("fetching wheels")
-    return wheels.fetch(
-        hashed,
-        python=minor,
-        platform=project.platform,
-        cache_dir=store.wheels,
-        without=frozenset(provided),
-    )
-
-
-def _provided(pip: Sequence[str], packages: Sequence[CondaPackage]) -> dict[str, str]:
-    """Which PyPI packages the conda part brings, as canonical name and version.
-
-    A conda package is taken for its PyPI counterpart by the kept map; the names that `pip:` itself
-    mentions are looked up in that direction too, which settles the packages known by two names.
-    """
-    versions = {package.name: package.version for package in packages}
-    by_name = {name: package.name for package in packages if (name := _counterpart(package))}
-    asked = {str(canonicalize_name(Requirement(line).name)) for line in pip}
-    by_name |= {name: conda_name(name) for name in asked if conda_name(name) in versions}
-    provided = {}
-    for name, conda_package in by_name.items():
-        try:
-            provided[name] = str(Version(versions[conda_package]))
-        except InvalidVersion:
-            continue  # not a Python package: no wheel could have such a version
-    provided.pop("python", None)
-    return provided
-
-
-def _counterpart(package: CondaPackage) -> str | None:
-    """The PyPI name of a conda package, if it is one that PyPI may know."""
-    if package.channel == site_channel.NAME:
-        return str(canonicalize_name(package.name))  # made from the wheel of that name
-    try:
-        name = pypi_name(package.name)
-    except LockError:
-        return None  # known by several names: those that are asked for are looked up
-    is_same = canonicalize_name(conda_name(name)) == canonicalize_name(package.name)
-    return name if is_same else None
-
-
-def _refuse_overrides(project: Project, pip: Sequence[str], provided: Mapping[str, str]) -> None:
-    for line in pip:
-        requirement = Requirement(line)
-        version = provided.get(canonicalize_name(requirement.name))
-        if version and not requirement.specifier.contains(version, prereleases=True):
-            raise ProjectError(
-                f"{project.environment_yml}: pip: '{line}' would replace conda's "
-                f"{requirement.name} {version}; expected the version under 'dependencies'."
-            )

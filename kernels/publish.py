@@ -1,21 +1,22 @@
-"""Makes a finished environment a kernel that people can choose.
+"""Makes a finished environment a kernel that people can choose, and takes it back again.
 
 A publication is one file, `kernel.json`, put in place by an atomic rename: under the pinned name
-`<client>.<project>.v<N>` once and for all, and under the stable name, which then means this
-version. Kernels that run are not touched.
+`<client>.<project>.v<N>` until that version is retired, and under the stable name, which then means
+this version. Retiring takes the pinned kernel away whole. Kernels that run are not touched.
 """
 
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kernels import names
+from kernels import history, names
 from kernels.build import LOCK_COPY
 from kernels.check import kernel_argv
-from kernels.errors import ProjectError
+from kernels.errors import ProjectError, StoreError
 from kernels.lock import Lock, load_lock
 from kernels.logo import draw_logo
 from kernels.projects import Project
@@ -33,22 +34,83 @@ def publish(project: Project, environment: Environment, store: Store) -> None:
         sync_examples(project, store)
         lock = load_lock(environment.path / LOCK_COPY)
         for pinned in (True, False):
-            spec = plan_kernel(project, environment, lock, store, pinned=pinned)
-            name = names.kernel_name(
-                project.client, project.name, environment.version if pinned else None
-            )
-            directory = store.project(project) / "kernels" / name
-            write_text(directory / "logo-svg.svg", draw_logo(project))
-            write_json(directory / "kernel.json", spec)
+            write_kernel(project, environment, lock, store, pinned=pinned)
+        history.record(project, store, "published", version=environment.version, lock=lock.digest)
+
+
+def write_kernel(
+    project: Project, environment: Environment, lock: Lock, store: Store, *, pinned: bool
+) -> None:
+    """Puts a kernel in place, under the pinned name or the stable one; the caller holds it."""
+    directory = _directory(project, store, environment.version if pinned else None)
+    write_text(directory / "logo-svg.svg", draw_logo(project))
+    write_json(
+        directory / "kernel.json", plan_kernel(project, environment, lock, store, pinned=pinned)
+    )
+
+
+def retire(project: Project, versions: Sequence[int], store: Store) -> None:
+    """Takes the pinned kernels of `versions` out of launchers, all of them or none.
+
+    Their environments stay, for kernels that run.
+
+    Raises:
+        StoreError: one of them is what the stable kernel means, or is not published; or the store
+            cannot be written.
+    """
+    with store.writing(project.slug), store.hold(project.kernel_name):
+        environments = {one.version: one for one in pinned_environments(project, store)}
+        published = published_version(project, store)
+        for version in versions:
+            if version == published:
+                raise StoreError(
+                    f"{project.slug}: v{version} is what its kernel means now; publish another "
+                    "version, or roll back, before you retire it."
+                )
+            if version not in environments:
+                known = ", ".join(f"v{number}" for number in environments) or "none"
+                raise StoreError(
+                    f"{project.slug}: v{version} is not in the launchers; these versions are: "
+                    f"{known}."
+                )
+        with store.staging(project) as staging:
+            for version in dict.fromkeys(versions):
+                # Away with one rename: nobody ever lists half a kernel.
+                _directory(project, store, version).rename(staging / f"v{version}")
+                history.record(
+                    project, store, "retired", version=version, lock=environments[version].digest
+                )
 
 
 def published_version(project: Project, store: Store) -> int | None:
-    """The version that the project's stable kernel means now."""
-    file = store.project(project) / "kernels" / project.kernel_name / "kernel.json"
+    """The version that the project's stable kernel means now.
+
+    Raises:
+        StoreError: its kernel.json is not one of ours.
+    """
+    file = _directory(project, store, None) / "kernel.json"
     try:
         return int(json.loads(file.read_text(encoding="utf-8"))["metadata"]["perijove"]["version"])
     except FileNotFoundError:
         return None
+    except (KeyError, TypeError, ValueError):
+        raise StoreError(
+            f"{file}: not a kernel that was published; remove it and publish {project.slug} again."
+        ) from None
+
+
+def pinned_environments(project: Project, store: Store) -> list[Environment]:
+    """The finished versions that can be chosen by their number, oldest first."""
+    return [
+        environment
+        for environment in store.environments(project)
+        if (_directory(project, store, environment.version) / "kernel.json").exists()
+    ]
+
+
+def _directory(project: Project, store: Store, version: int | None) -> Path:
+    name = names.kernel_name(project.client, project.name, version)
+    return store.project(project) / "kernels" / name
 
 
 def plan_kernel(
@@ -71,6 +133,7 @@ def plan_kernel(
                 "version": environment.version,
                 "pinned": pinned,
                 "description": project.description,
+                "owner": project.owner,
                 "python": lock.python,
                 "lock": lock.digest,
                 "channels": list(lock.channels),

@@ -11,7 +11,6 @@ from kernels.store import FINISHED, Store
 from operating.findings import Finding
 from operating.rebuild import find_waiting
 from operating.site import REPLACED, RESTORING
-from operating.versions import find_projects
 
 
 def check_homes(homes: Path, *, restore: str) -> Finding:
@@ -38,7 +37,7 @@ def check_store(store: Store, projects: Sequence[Project], *, build: str) -> Fin
     waiting = find_waiting(store)
     if not waiting and not (store.root / ".store.json").is_file():
         return Finding("store", None, f"empty; '{build}' fills it")
-    there = [store.project(project) for project in find_projects(store)]
+    there = [store.project(project) for project in store.projects()]
     kernels = sorted(kernel for path in there for kernel in path.glob("kernels/*"))
     broken = [kernel for kernel in kernels if not _is_whole(kernel)]
     if broken:

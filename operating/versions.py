@@ -19,11 +19,12 @@ from typing import Any
 from kernels import names
 from kernels.build import LOCK_COPY
 from kernels.files import remove_tree
+from kernels.history import history_file
 from kernels.lock import load_lock
 from kernels.projects import Project
 from kernels.publish import published_version
 from kernels.site_channel import NAME as SITE
-from kernels.store import Store, write_text
+from kernels.store import Store, stand_in, write_text
 from operating.errors import BackupError
 from operating.owners import give
 
@@ -50,6 +51,7 @@ class Versions:
         project: which project of the client.
         published: the version that its stable kernel means.
         lock: its newest lock, which may be built or not.
+        history: what was done to its versions, line by line; empty in backups older than it.
         versions: the finished ones, oldest first.
     """
 
@@ -58,6 +60,7 @@ class Versions:
     published: int | None
     lock: str | None
     versions: tuple[Version, ...]
+    history: str = ""
 
     @property
     def slug(self) -> str:
@@ -81,25 +84,12 @@ def read_versions(store: Store) -> tuple[Versions, ...]:
     Raises:
         StoreError: a lock in it cannot be read.
     """
-    return tuple(_read(project, store) for project in find_projects(store))
-
-
-def find_projects(store: Store) -> list[Project]:
-    """All projects that a store has anything of; only their names are known."""
-    return [
-        stand_in(path.parent.name, path.name)
-        for path in sorted(store.root.glob("*/*"))
-        if names.is_name(path.parent.name) and names.is_name(path.name) and path.is_dir()
-    ]
-
-
-def stand_in(client: str, name: str) -> Project:
-    """A project of which only the names are known."""
-    return Project(client, name, Path(), client, name, "", "")
+    return tuple(_read(project, store) for project in store.projects())
 
 
 def _read(project: Project, store: Store) -> Versions:
     kernels, newest = store.project(project) / "kernels", store.lock_file(project)
+    past = history_file(project, store)
     versions = []
     for environment in store.environments(project):
         pinned = names.kernel_name(project.client, project.name, environment.version)
@@ -117,6 +107,7 @@ def _read(project: Project, store: Store) -> Versions:
         published=published_version(project, store),
         lock=newest.read_text(encoding="utf-8") if newest.exists() else None,
         versions=tuple(versions),
+        history=past.read_text(encoding="utf-8") if past.exists() else "",
     )
 
 
@@ -188,6 +179,10 @@ def write_restored(store: Store, versions: Iterable[Versions]) -> int:
         project = stand_in(entry.client, entry.project)
         if entry.lock is not None:
             _write(store, store.lock_file(project), entry.lock)
+        past = history_file(project, store)
+        if entry.history and not past.exists():
+            _write(store, past, entry.history)
+            past.chmod(0o600)  # it names people
         waiting = store.root / RESTORED / entry.directory
         remove_tree(waiting)
         there = _read(project, store)

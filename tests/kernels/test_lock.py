@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kernels import conda
+from kernels import conda, solving
 from kernels import lock as lock_module
 from kernels.conda import CondaPackage
 from kernels.environment_yml import Requirements, load_requirements
@@ -114,7 +114,8 @@ def test_a_lock_holds_the_exact_packages_of_a_channel(
 ) -> None:
     project = make_project("a/b", "numpy=1.26")
     lock = make_lock(project, store, quiet)
-    assert [package.name for package in lock.conda] == ["ipykernel", "numpy", "python", "pyzmq"]
+    names = [package.name for package in lock.conda]
+    assert names == ["ipykernel", "numpy", "pip", "python", "pyzmq"]
     numpy = lock.conda[1]
     assert numpy.version == "1.26.4"
     file = Path(load_requirements(project.environment_yml).channels[0].removeprefix("file://"))
@@ -212,7 +213,7 @@ def test_a_channel_of_somebodys_own_is_never_replaced_by_the_registry(
 def test_one_silent_channel_among_others_is_told(
     make_project: MakeProject, store: Store, channel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conda, "is_answering", lambda name: name != "conda-forge")
+    monkeypatch.setattr(conda, "is_answering", lambda name, _settings: name != "conda-forge")
     project = make_project("a/b", channels=(channel.url, "conda-forge"))
     with pytest.raises(LockError, match="a/b: the channel conda-forge does not answer"):
         make_lock(project, store, quiet)
@@ -303,10 +304,10 @@ def test_a_pip_package_that_does_not_exist_is_told(
 
 def test_a_name_that_conda_gives_to_something_else_is_no_counterpart() -> None:
     database = replace(from_conda, name="tzdata", version="2025b")
-    assert lock_module._counterpart(database) is None
-    assert lock_module._counterpart(replace(database, name="python-tzdata")) == "tzdata"
-    assert lock_module._counterpart(replace(database, channel="site")) == "tzdata"
-    assert lock_module._counterpart(replace(database, name="typing_extensions")) == (
+    assert solving._counterpart(database) is None
+    assert solving._counterpart(replace(database, name="python-tzdata")) == "tzdata"
+    assert solving._counterpart(replace(database, channel="site")) == "tzdata"
+    assert solving._counterpart(replace(database, name="typing_extensions")) == (
         "typing-extensions"
     )
 

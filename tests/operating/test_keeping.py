@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from kernels.projects import Project
-from kernels.store import Store, ensure_store
+from kernels.store import Store, ensure_store, stand_in
 from operating.keeping import check_homes, check_store
-from operating.versions import stand_in
 from tests.operating.test_restore import write_version
 
 DIGEST = "1" * 64

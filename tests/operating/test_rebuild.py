@@ -9,6 +9,7 @@ import pytest
 
 from kernels.build import build_environment
 from kernels.errors import BuildError
+from kernels.history import load_history
 from kernels.lock import ensure_lock, make_lock
 from kernels.projects import Project
 from kernels.publish import publish, published_version
@@ -65,6 +66,8 @@ def test_versions_and_kernels_come_back_as_they_were(
     names = [environment.path.name for environment in old.environments(project)]
     assert [environment.path.name for environment in new.environments(project)] == names
     assert find_waiting(new) == []
+    past = load_history(project, old)
+    assert load_history(project, new)[: len(past)] == past
     assert rebuild_restored(project, new, quiet) is None
     # And nothing is solved anew afterwards.
     lock = ensure_lock(project, new, quiet)
