@@ -16,26 +16,31 @@ from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import Environment, Store
 
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+_OVERLAYS = "${HOME}/.local/share/perijove/overlays"
 
 
 def plan_activation(environment: Environment, lock: Lock, store: Store) -> dict[str, str]:
     """The variables a kernel of `environment` starts with.
 
-    `${PATH}` stands for the workspace's own.
+    `${PATH}` and `${HOME}` stand for the workspace's own.
 
-    `PYTHONNOUSERSITE` keeps packages in `~/.local` out: a conda prefix is no virtual environment,
-    so without it one kernel's packages would leak into every other of the same Python version.
+    `PYTHONUSERBASE` is where pip puts what a person installs, for the environment is read-only: an
+    overlay for this version of the project alone. Without it that were `~/.local`, and a conda
+    prefix is no virtual environment: one kernel's packages would leak into every other of the same
+    Python version.
     """
     prefix = store.target(environment.path)
+    overlay = f"{_OVERLAYS}/{environment.client}/{environment.project}/v{environment.version}"
     variables = {
         "PATH": f"{prefix}/bin:${{PATH}}",
         "CONDA_PREFIX": str(prefix),
         "CONDA_SHLVL": "1",
         "CONDA_DEFAULT_ENV": environment.name,
         "CONDA_PROMPT_MODIFIER": f"({environment.name}) ",
-        "PYTHONNOUSERSITE": "1",
+        "PYTHONUSERBASE": overlay,
     }
-    return variables | _scripted(environment, store) | _literal(lock.requirements.variables)
+    variables |= _scripted(environment, store) | _literal(lock.requirements.variables)
+    return variables | {"PATH": f"{overlay}/bin:{variables['PATH']}"}
 
 
 def _literal(variables: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,10 @@ _here = Path(__file__).resolve().parent
 # This package is mounted alone and not installed. Not by PYTHONPATH: kernels would inherit it.
 sys.path.append(str(_here.parent))
 
+# Terminals and notebooks find `perijove`, people's own command, which runs on the server's Python.
+os.environ["PATH"] = f"{_here / 'bin'}:{os.environ.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
+os.environ["PERIJOVE_SERVER_PYTHON"] = sys.executable
+
 # The store's kernels first; notebooks open with the kernel they mean; copies can be worked on.
 c.ServerApp.kernel_spec_manager_class = "workspace.kernelspecs.StoreKernelSpecManager"
 c.ServerApp.contents_manager_class = "workspace.contents.WorkspaceContentsManager"

@@ -14,6 +14,7 @@ from kernels.projects import Project
 from kernels.store import FINISHED, Environment, Store
 
 MakeProject = Callable[..., Project]
+OVERLAY = "${HOME}/.local/share/perijove/overlays/a/b/v1"
 
 
 def quiet(_step: str) -> None:
@@ -36,12 +37,12 @@ def test_what_every_kernel_starts_with(make_project: MakeProject, store: Store) 
     environment = build(make_project, store)
     prefix = str(store.target(environment.path))
     assert recorded(environment) == {
-        "PATH": f"{prefix}/bin:${{PATH}}",
+        "PATH": f"{OVERLAY}/bin:{prefix}/bin:${{PATH}}",
         "CONDA_PREFIX": prefix,
         "CONDA_SHLVL": "1",
         "CONDA_DEFAULT_ENV": "a_b_v1",
         "CONDA_PROMPT_MODIFIER": "(a_b_v1) ",
-        "PYTHONNOUSERSITE": "1",
+        "PYTHONUSERBASE": OVERLAY,
     }
 
 
@@ -62,7 +63,7 @@ def test_activation_scripts_are_recorded_in_paths_of_the_workspace(
     found = recorded(environment)
     assert found["PROJ_DATA"] == f"{prefix}/share/proj"
     assert found["PRICE"] == "5$$ or $$6"
-    assert found["PATH"] == f"{prefix}/bin:${{PATH}}"
+    assert found["PATH"] == f"{OVERLAY}/bin:{prefix}/bin:${{PATH}}"
     assert not {"HOME", "PWD", "SHLVL", "_", "OLDPWD"} & set(found)
 
 
