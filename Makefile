@@ -29,6 +29,9 @@ test: .venv/dev  ## Everything: `make check`, real environments, the platform in
 	$(RUN)/mypy
 	$(RUN)/pytest
 
+bench: .venv/dev  ## How fast it is against others, into docs/performance.md (about ten minutes)
+	$(RUN)/python -m benchmarks
+
 doctor:  ## Look at everything the installation in containers needs: each line ok, or what to do
 	@docker compose run --rm operator doctor
 
@@ -51,5 +54,5 @@ clean:  ## Remove the virtual environment and caches; homes and environments in 
 .venv/%: requirements/%.txt pyproject.toml scripts/setup
 	@scripts/setup $*
 
-.PHONY: help secrets up check test test-containers doctor backup restore format requirements clean
+.PHONY: help secrets up check test test-containers bench doctor backup restore format requirements clean
 .PRECIOUS: .venv/%

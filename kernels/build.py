@@ -4,27 +4,38 @@ The steps are in `build_environment`. Everything before the last one happens whe
 looks; a builder may be killed at any point, and the next one starts over on clean ground.
 """
 
+import hashlib
 import json
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
-from kernels import conda, names
+from kernels import conda, history, names
 from kernels.activation import plan_activation
+from kernels.archives import with_archives
 from kernels.bytecode import Sources, ensure_bytecode
 from kernels.check import check_kernel
 from kernels.errors import BuildError
 from kernels.files import remove_tree
 from kernels.lock import Lock, Report
 from kernels.projects import Project
+from kernels.room import BLOCK, Size, ensure_room
 from kernels.site_channel import NAME as SITE
-from kernels.store import FINISHED, Environment, Store, write_json, write_text
-from kernels.wheels import ensure_wheel, install_wheel
+from kernels.store import CACHES, FINISHED, Environment, Store, write_json, write_text
+from kernels.unpacked import link_wheel
 
 LOCK_COPY = "perijove-lock.json"
 """The lock an environment was built from, kept inside it."""
+YML_COPY = "perijove-environment.yml"
+"""The project's `environment.yml` at that time, for those who propose a change to it."""
+_INSIDE = Path(__file__).with_name("inside.py")
+INSIDE_SHA256 = hashlib.sha256(_INSIDE.read_bytes()).hexdigest()
+"""By this the cache knows the bytecode of what every environment has inside."""
 
 
 def build_environment(
@@ -36,14 +47,23 @@ def build_environment(
 
     Raises:
         BuildError: a package is not the locked one, or the kernel does not start.
-        StoreError: the store cannot be written.
+        StoreError: the store cannot be written, or has no room for it.
     """
-    with store.writing(project.slug), store.hold(project.kernel_name):
+    with (
+        store.writing(project.slug),
+        store.hold(project.kernel_name),
+        store.hold(CACHES, shared=True),
+    ):
         for environment in store.environments(project):
             is_wanted = version in {None, environment.version}
             if is_wanted and environment.digest == lock.digest[:12]:
                 return environment
-        return _build(project, lock, store, report, version)
+        ensure_room(project.slug, lock, store)
+        environment = _build(project, lock, store, report, version)
+        history.record(
+            project, store, "built", version=environment.version, lock=environment.digest
+        )
+        return environment
 
 
 def _build(
@@ -55,19 +75,28 @@ def _build(
         report("installing packages")
         _install(lock, prefix, store.target(environment.path), store)
         report("compiling bytecode")
-        ensure_bytecode(prefix, list(_sources(prefix, lock)), lock.python_minor, store.bytecode)
+        sources = [*_sources(prefix, lock), _put_inside(prefix, lock)]
+        ensure_bytecode(prefix, sources, lock.python_minor, store.bytecode)
         write_text(prefix / LOCK_COPY, lock.text)
-        _make_readable(prefix)
+        if project.environment_yml.exists():
+            shutil.copyfile(project.environment_yml, prefix / YML_COPY)
         environment.path.parent.mkdir(parents=True, exist_ok=True)
         prefix.rename(environment.path)
     try:
         report("starting its kernel")
         variables = plan_activation(environment, lock, store)
-        check_kernel(environment, store, variables)
+        with ThreadPoolExecutor(1) as pool:
+            readable = pool.submit(_make_readable, environment.path)
+            check_kernel(environment, store, variables)
         report("finishing")
         write_json(
             environment.path / FINISHED,
-            {"version": environment.version, "built": int(time.time()), "variables": variables},
+            {
+                "version": environment.version,
+                "built": int(time.time()),
+                "size": asdict(readable.result()),
+                "variables": variables,
+            },
         )
     except BaseException:
         remove_tree(environment.path)
@@ -89,25 +118,25 @@ def _next_version(project: Project, lock: Lock, store: Store, wanted: int | None
             f"{project.slug}: there is another v{wanted} already, and notebooks may use it; the "
             "lock can only be built as a new version."
         )
-    version = wanted or max(taken, default=0) + 1
+    # A number that was once given is never given again: notebooks may name it.
+    past = {event.version for event in history.load_history(project, store) if event.version}
+    version = wanted or max(taken | past, default=0) + 1
     path = envs / names.prefix_name(version, lock.digest)
     return Environment(project.client, project.name, version, lock.digest[:12], path)
 
 
 def _install(lock: Lock, prefix: Path, target: Path, store: Store) -> None:
     conda.install(
-        lock.conda,
+        with_archives(lock.conda, store),
         prefix,
         target=target,
         cache_dir=store.packages,
         requested=lock.requirements.conda,
         channels={SITE: store.site_channel.as_uri() + "/"},
+        settings=store.channels,
     )
     for wheel in lock.pip:
-        path = ensure_wheel(
-            wheel, python=lock.python_minor, platform=lock.platform, cache_dir=store.wheels
-        )
-        install_wheel(path, prefix, target=target, python=lock.python_minor, tool="pip")
+        link_wheel(wheel, lock, prefix, target, store)
 
 
 def _sources(prefix: Path, lock: Lock) -> Iterator[Sources]:
@@ -140,13 +169,25 @@ def _python_files(files: list[str]) -> tuple[str, ...]:
     return tuple(file for file in files if file.endswith(".py") and file.startswith("lib/"))
 
 
-def _make_readable(prefix: Path) -> None:
+def _put_inside(prefix: Path, lock: Lock) -> Sources:
+    """Has every Python of the environment hold it while it runs: see `inside.py`."""
+    folder = f"lib/python{lock.python_minor}/site-packages"
+    shutil.copyfile(_INSIDE, prefix / folder / "_perijove.py")
+    (prefix / folder / "_perijove.pth").write_text("import _perijove\n")
+    return Sources(INSIDE_SHA256, (f"{folder}/_perijove.py",))
+
+
+def _make_readable(prefix: Path) -> Size:
     """All may read, none may write: py-rattler writes `conda-meta` for its owner alone."""
+    apparent = own = 0
     for directory, _, files in os.walk(prefix):
         os.chmod(directory, 0o755)  # noqa: PTH101, S103 - by the thousand: text is faster
         for name in files:
             path = f"{directory}/{name}"
-            mode = os.lstat(path).st_mode
-            wanted = 0o555 if mode & stat.S_IXUSR else 0o444
-            if stat.S_ISREG(mode) and stat.S_IMODE(mode) != wanted:
+            found = os.lstat(path)
+            wanted = 0o555 if found.st_mode & stat.S_IXUSR else 0o444
+            if stat.S_ISREG(found.st_mode) and stat.S_IMODE(found.st_mode) != wanted:
                 os.chmod(path, wanted)  # noqa: PTH101 - the same
+            apparent += found.st_blocks * BLOCK
+            own += found.st_blocks * BLOCK if found.st_nlink == 1 else 0
+    return Size(apparent, own)

@@ -8,9 +8,12 @@ the prefix itself are compiled for each environment.
 """
 
 import os
+import py_compile
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +100,29 @@ def _link_kept(
 
 
 def _compile(prefix: Path, files: Sequence[str], tag: str) -> None:
-    if not files:  # compileall would take none for all
-        return
+    if len(files) <= _FEW and tag == sys.implementation.cache_tag:
+        _compile_here(prefix, files)  # to start a Python takes longer
+    elif files:  # compileall would take none for all
+        _compile_there(prefix, files, tag)
+
+
+def _compile_here(prefix: Path, files: Sequence[str]) -> None:
+    """By our own Python, which is of the version that will read it."""
+    for file in files:
+        # Files that no Python can read (templates, tests of syntax errors) are left without.
+        with suppress(py_compile.PyCompileError, ValueError, RecursionError, MemoryError):
+            py_compile.compile(
+                str(prefix / file),
+                dfile=file,  # what is kept names nobody's environment
+                doraise=True,
+                quiet=1,
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            )
+
+
+def _compile_there(prefix: Path, files: Sequence[str], tag: str) -> None:
     # `-S` keeps the packages' own start-up code (`.pth` files) from running in a builder.
-    python = [str(prefix / "bin/python"), "-I", "-S"]
+    python = [str(prefix / "bin/python"), "-I", "-S", "-B"]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listing:
         listing.write("\n".join(str(prefix / file) for file in files))
         listing.flush()

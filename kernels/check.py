@@ -4,9 +4,12 @@ It is started where workspaces will see it.
 """
 
 import asyncio
+import queue
 import tempfile
+import time
 from pathlib import Path
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
@@ -15,6 +18,7 @@ from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import Environment, Store
 
 _READY_SECONDS = 60
+_PATIENCE_SECONDS = 0.1
 _CELL = "import sys; print(sys.prefix)"
 
 
@@ -86,7 +90,7 @@ async def _run_cell(manager: AsyncKernelManager, log: Path, home: str) -> str:
         client = manager.client()
         try:
             client.start_channels()
-            await client.wait_for_ready(timeout=_READY_SECONDS)
+            await wait_until_heard(manager, client, _READY_SECONDS)
             await client.execute_interactive(_CELL, timeout=_READY_SECONDS, output_hook=collect)
         finally:
             client.stop_channels()
@@ -94,6 +98,31 @@ async def _run_cell(manager: AsyncKernelManager, log: Path, home: str) -> str:
         await manager.shutdown_kernel(now=True)
         await manager.cleanup_resources()
     return "".join(lines).strip()
+
+
+async def wait_until_heard(
+    manager: AsyncKernelManager, client: AsyncKernelClient, seconds: float
+) -> None:
+    """Waits until the kernel answers, and what it publishes arrives here.
+
+    jupyter_client's own `wait_for_ready` then listens 0.2 s longer for stray messages; a cell's
+    output is told from those by the message it answers.
+
+    Raises:
+        RuntimeError: it ended, or does not answer in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        client.kernel_info()
+        try:
+            await client.get_iopub_msg(timeout=_PATIENCE_SECONDS)
+        except queue.Empty:
+            if not await manager.is_alive():
+                raise RuntimeError("it ended before it answered") from None
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"it does not answer in {seconds:.0f} seconds") from None
+        else:
+            return
 
 
 def _tail(log: Path) -> str:

@@ -14,12 +14,15 @@ from typing import TextIO
 
 
 @contextmanager
-def hold_file(path: Path) -> Iterator[TextIO]:
-    """Waits until nobody else holds the file `path` (made if need be), and holds it."""
+def hold_file(path: Path, *, shared: bool = False) -> Iterator[TextIO]:
+    """Waits until nobody else holds the file `path` (made if need be), and holds it.
+
+    Any number may hold it `shared` at the same time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         with path.open("a", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if _stands_at(path, file):  # and was not renamed or removed while we waited
                 yield file
                 return

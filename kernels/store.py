@@ -4,8 +4,9 @@
     <root>/<client>/<project>/envs/v<N>-<hash12>/         one built version
     <root>/<client>/<project>/kernels/<kernel>/           what is published
     <root>/<client>/<project>/examples/                   its notebooks
-    <root>/.packages .bytecode .wheels .site-channel      caches, never mounted anywhere
-    <root>/.staging .locks                                work in progress
+    <root>/.packages .unpacked .bytecode                  what environments are hard links into
+    <root>/.wheels .site-channel                          caches; none is mounted anywhere
+    <root>/.staging .removed .locks                       work in progress
 
 Only builders write here, one per project at a time. What a workspace may rely on appears by an
 atomic rename; all else may be cut off at any moment and is cleaned by the next builder.
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kernels import names
+from kernels.channels import PLAIN, Channels
 from kernels.errors import StoreError
 from kernels.files import hold_file
 from kernels.projects import Project
@@ -57,11 +59,17 @@ class Environment:
 
 @dataclass(frozen=True)
 class Store:
-    """A store at `root`, which workspaces see at `mount` (by means of the program `bwrap`)."""
+    """A store at `root`, which workspaces see at `mount` (by means of the program `bwrap`).
+
+    `max_size` is how many bytes it may take on disk; None is as many as the disk has. `channels` is
+    how its builders reach conda channels.
+    """
 
     root: Path
     mount: Path = MOUNT
     bwrap: str = "bwrap"
+    max_size: int | None = None
+    channels: Channels = PLAIN
 
     def project(self, project: Project) -> Path:
         """The directory of a project; the only one of it that workspaces see."""
@@ -80,6 +88,18 @@ class Store:
             if parsed and (path / FINISHED).exists():
                 found.append(Environment(project.client, project.name, *parsed, path))
         return sorted(found, key=lambda environment: environment.version)
+
+    def projects(self) -> list[Project]:
+        """All projects that the store has anything of; of some only the names are known."""
+        return [
+            stand_in(path.parent.name, path.name)
+            for path in sorted(self.root.glob("*/*"))
+            if names.is_name(path.parent.name) and names.is_name(path.name) and path.is_dir()
+        ]
+
+    def all_environments(self) -> list[Environment]:
+        """The finished versions of every project."""
+        return [one for project in self.projects() for one in self.environments(project)]
 
     def lock_file(self, project: Project) -> Path:
         """Where the newest lock of a project stands."""
@@ -105,14 +125,38 @@ class Store:
         return self.root / ".wheels"
 
     @property
+    def unpacked(self) -> Path:
+        """The same unpacked; environments are hard links to these."""
+        return self.root / ".unpacked"
+
+    @property
+    def archives(self) -> Path:
+        """Packages of channels as they were delivered, by their sha256."""
+        return self.root / ".archives"
+
+    @property
+    def removed(self) -> Path:
+        """What is being removed: it has left its place, and goes file by file."""
+        return self.root / ".removed"
+
+    @property
+    def caches(self) -> tuple[Path, ...]:
+        """All that can be had again, if need be by asking a channel or the registry."""
+        linked = (self.packages, self.unpacked, self.bytecode)
+        return (*linked, self.wheels, self.archives, self.site_channel, self.root / ".repodata")
+
+    @property
     def site_channel(self) -> Path:
         """The conda channel that the site builds itself."""
         return self.root / ".site-channel"
 
     @contextmanager
-    def hold(self, name: str) -> Iterator[None]:
-        """Waits until nobody else holds `name`, and holds it, until the process ends at most."""
-        with hold_file(self.root / ".locks" / f"{name}.lock"):
+    def hold(self, name: str, *, shared: bool = False) -> Iterator[None]:
+        """Waits until nobody else holds `name`, and holds it, until the process ends at most.
+
+        Any number may hold it `shared` at the same time.
+        """
+        with hold_file(self.root / ".locks" / f"{name}.lock", shared=shared):
             yield
 
     @contextmanager
@@ -145,11 +189,20 @@ class Store:
             shutil.rmtree(directory, ignore_errors=True)
 
 
+def stand_in(client: str, name: str) -> Project:
+    """A project of which only the names are known."""
+    return Project(client, name, Path(), client, name, "", "")
+
+
+CACHES = "caches"
+"""What builders hold shared, and whoever removes what no environment uses holds alone."""
 FINISHED = "perijove.json"
 """The file that a prefix gets last; a prefix without it was cut off and does not count."""
 
 
-def ensure_store(root: Path, mount: Path = MOUNT, bwrap: str = "bwrap") -> Store:
+def ensure_store(
+    root: Path, mount: Path = MOUNT, bwrap: str = "bwrap", channels: Channels = PLAIN
+) -> Store:
     """The store at `root`, made if there is none.
 
     Raises:
@@ -176,7 +229,7 @@ def ensure_store(root: Path, mount: Path = MOUNT, bwrap: str = "bwrap") -> Store
             f"{root}: this store was made for {made_for}, but {wanted} is wanted; use another "
             "directory."
         )
-    return Store(root, mount, bwrap)
+    return Store(root, mount, bwrap, channels=channels)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -19,9 +19,13 @@ from perijove.context import Installation
 from spawner.settings import CHECKOUT, SettingsError
 
 _VERBS = (
-    *("up", "projects", "lock", "build", "publish", "status"),
+    *("up", "projects", "new", "lock", "check", "build", "publish", "rollback", "retire"),
+    *("history", "status", "gc"),
+    *("export", "bundle", "import"),
     *("doctor", "backup", "restore"),
 )
+_MODULES = {"import": "import_"}
+"""Modules that cannot be called as their verbs."""
 
 
 class _Verbs(click.Group):
@@ -37,7 +41,8 @@ class _Verbs(click.Group):
     ) -> click.Command | None:
         if cmd_name not in _VERBS:
             return None
-        command: click.Command = importlib.import_module(f"perijove.{cmd_name}").command
+        module = importlib.import_module(f"perijove.{_MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = module.command
         return command
 
 

@@ -4,15 +4,16 @@ import os
 import urllib.error
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from embedded.hub import Hub
 from embedded.platform import find_running
 from embedded.tools import ensure_bwrap
-from kernels.errors import KernelsError
-from kernels.projects import Project, Projects, load_projects
+from kernels.channels import Channels, load_channels
+from kernels.errors import KernelsError, StoreError
+from kernels.projects import Project, Projects, load_projects, parse_memory
 from kernels.store import MOUNT, Store, ensure_store
 from perijove.console import Report, complain, say, steps, warn
 
@@ -34,8 +35,21 @@ class Installation:
 
     def store(self) -> Store:
         """The installation's store, made if need be, at the mount it was made for."""
-        return ensure_store(
-            self.home / "store", self.mount(), str(ensure_bwrap(self.home, say).path)
+        store = ensure_store(
+            self.home / "store",
+            self.mount(),
+            str(ensure_bwrap(self.home, say).path),
+            self.channels(),
+        )
+        return replace(store, max_size=_max_size())
+
+    def channels(self) -> Channels:
+        """How conda channels are reached from here."""
+        named = os.environ.get("PERIJOVE_CHANNEL_SECRETS")
+        usual = self.home / "channel-secrets.json"
+        secrets = Path(named).absolute() if named else usual if usual.exists() else None
+        return load_channels(
+            self.projects_dir / "channels.toml", secrets, self.home / "store/.repodata"
         )
 
     def mount(self) -> Path:
@@ -68,6 +82,16 @@ class Installation:
         if slugs:
             return [found.find(slug) for slug in slugs], []
         return list(found.projects), list(found.problems)
+
+
+def _max_size() -> int | None:
+    text = os.environ.get("PERIJOVE_STORE_MAX_SIZE")
+    try:
+        return parse_memory(text) if text else None
+    except ValueError:
+        raise StoreError(
+            f"PERIJOVE_STORE_MAX_SIZE: found {text!r}, expected a size such as '20G'."
+        ) from None
 
 
 def for_each(

@@ -2,14 +2,18 @@
 
 import sys
 import urllib.error
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 from kernels.build import LOCK_COPY
+from kernels.errors import KernelsError
+from kernels.history import load_history, plan_retired
 from kernels.lock import load_lock
 from kernels.projects import Project
-from kernels.publish import published_version
+from kernels.publish import pinned_environments, published_version
+from kernels.room import load_size, measure_store, show_size
 from kernels.store import Store
 from perijove.console import print_json, print_line, print_table
 from perijove.context import Installation, exit_code
@@ -25,9 +29,11 @@ def command(installation: Installation, as_json: bool) -> None:
     """Shows the platform, the workspaces and the projects."""
     found, store = installation.projects(), installation.store()
     platform = _platform(installation)
-    projects = [_describe(project, store) for project in found.projects]
+    problems: list[KernelsError] = list(found.problems)
+    projects = [_describe(project, store, problems) for project in found.projects]
+    size = measure_store(store, store.all_environments())
     if as_json:
-        print_json({"platform": platform, "projects": projects})
+        print_json({"platform": platform, "projects": projects, "store": asdict(size)})
     else:
         users = platform["workspaces"]
         if platform["running"]:
@@ -35,21 +41,27 @@ def command(installation: Installation, as_json: bool) -> None:
         else:
             print_line("Not running; 'make up' starts it.")
         print_table(
-            ("PROJECT", "PUBLISHED", "BUILT", "PYTHON", "PACKAGES", "CHANNELS"),
+            ("PROJECT", "PUBLISHED", "BUILT", "PYTHON", "PACKAGES", "SIZE", "CHANNELS"),
             [
                 (
                     entry["project"],
                     f"v{entry['published']}" if entry["published"] else "-",
-                    ", ".join(f"v{version}" for version in entry["built"]) or "-",
+                    ", ".join(_mark(version, entry) for version in entry["built"]) or "-",
                     entry["python"] or "-",
                     str(entry["packages"] or "-"),
+                    show_size(entry["size"]["apparent"]) if entry["size"] else "-",
                     ", ".join(entry["channels"]) or "-",
                 )
                 for entry in projects
             ],
         )
-    problems = exit_code(len(projects), found.problems)
-    sys.exit(problems if platform["running"] else 1)
+        limit = f" of {show_size(store.max_size)}" if store.max_size else ""
+        print_line(
+            f"The store takes {show_size(size.real)}{limit}; without shared files it would take "
+            f"{show_size(size.apparent)}."
+        )
+    code = exit_code(len(projects), problems)
+    sys.exit(code if platform["running"] else 1)
 
 
 def _platform(installation: Installation) -> dict[str, Any]:
@@ -65,16 +77,32 @@ def _platform(installation: Installation) -> dict[str, Any]:
     return {"running": True, "url": url, "workspaces": users}
 
 
-def _describe(project: Project, store: Store) -> dict[str, Any]:
+def _mark(version: int, entry: dict[str, Any]) -> str:
+    """A version as people may choose it, or why they cannot."""
+    if version in entry["pinned"]:
+        return f"v{version}"
+    return f"v{version} ({'retired' if version in entry['retired'] else 'not published'})"
+
+
+def _describe(project: Project, store: Store, problems: list[KernelsError]) -> dict[str, Any]:
     environments = store.environments(project)
-    published = published_version(project, store)
+    pinned = [one.version for one in pinned_environments(project, store)]
+    published, retired = None, frozenset[int]()
+    try:
+        published = published_version(project, store)
+        retired = plan_retired(load_history(project, store))
+    except KernelsError as error:  # the other projects are shown all the same
+        problems.append(error)
     shown = next((one for one in environments if one.version == published), None)
     lock = load_lock(shown.path / LOCK_COPY) if shown else None
     return {
         "project": project.slug,
         "published": published,
         "built": [environment.version for environment in environments],
+        "pinned": pinned,
+        "retired": [one.version for one in environments if one.version in retired],
         "python": lock.python if lock else None,
         "packages": len(lock.conda) + len(lock.pip) if lock else None,
+        "size": asdict(load_size(shown)) if shown else None,
         "channels": list(lock.channels) if lock else [],
     }

@@ -26,6 +26,7 @@ CODE = [
     path
     for folder in ("perijove", "embedded", "operating", "spawner", "kernels", "workspace")
     for path in (ROOT / folder).rglob("*.py")
+    if path != ROOT / "kernels/inside.py"  # reads what a kernel was given, not what a site sets
 ] + [ROOT / "jupyterhub_config.py"]
 
 

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -69,6 +69,8 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Channel:
         patch.setattr(cpython, "_LEFT_OUT", cpython._LEFT_OUT | NOT_NEEDED)
         ensure_python_package(channel.path, find_cpython("3.11"), Platform())
     _add_installed(channel, "pyzmq")
+    # A thousand files, for those who ask; with what the small standard library lacks.
+    _add_installed(channel, "pip", package="real-pip", stdlib=NOT_NEEDED)
     kernel = Path(__file__).with_name("tiny_kernel.py").read_text()
     needs = ("python 3.11.*", "pyzmq")
     for version, launcher in {"7.0": kernel, "6.0": BROKEN_KERNEL, "5.0": LOST_KERNEL}.items():
@@ -76,6 +78,7 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> Channel:
             launcher = kernel.replace("import zmq", "import zmq\n\nsys.prefix = '/elsewhere'")  # noqa: PLW2901
         files = {f"{SITE_PACKAGES}/ipykernel_launcher.py": launcher}
         channel.add("ipykernel", version, files, depends=needs)
+    channel.add("pip", "25.0")
     for name, version in (("numpy", "1.26.4"), ("numpy", "2.1.0"), ("matplotlib-base", "3.9.2")):
         module = f"{SITE_PACKAGES}/{name.split('-')[0]}.py"
         channel.add(name, version, {module: f"__version__ = '{version}'\n"})
@@ -100,6 +103,7 @@ def own_channel(tmp_path: Path) -> Channel:
     for version in ("3.11.7", "3.12.1"):
         channel.add("python", version)
     channel.add("ipykernel", "7.0", depends=("python",))
+    channel.add("pip", "25.0")
     channel.index()
     return channel
 
@@ -227,7 +231,9 @@ def _digest(text: str) -> str:
     return f"sha256={digest.rstrip('=')}"
 
 
-def _add_installed(channel: Channel, name: str) -> None:
+def _add_installed(
+    channel: Channel, name: str, package: str = "", stdlib: Iterable[str] = ()
+) -> None:
     """A distribution of the running Python, as it is installed."""
     found = distribution(name)
     tree = channel.path.parent / f"{name}-tree"
@@ -237,8 +243,11 @@ def _add_installed(channel: Channel, name: str) -> None:
             target = tree / SITE_PACKAGES / file
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    for module in stdlib:
+        source, target = Path(shutil.__file__).with_name(module), tree / "lib/python3.11" / module
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
     index = PackageIndex(
-        name=name,
+        name=package or name,
         version=found.version,
         build="0",
         subdir="linux-64",

@@ -92,6 +92,7 @@ def test_a_compiler_that_was_ended_is_told_and_nothing_is_kept(
     def run_all_but_the_compiler(argv: list[str], **keys: object) -> object:
         return None if "compileall" in argv else run(argv, **keys)  # type: ignore[call-overload]
 
+    monkeypatch.setattr(bytecode, "_FEW", 0)
     monkeypatch.setattr(bytecode.subprocess, "run", run_all_but_the_compiler)
     with pytest.raises(BuildError, match=r"lib/a\.py was given no bytecode; the disk may be full"):
         ensure_bytecode(prefix, [PACKAGE], PYTHON, tmp_path / "cache")

@@ -45,7 +45,7 @@ def test_a_kernel_that_ends_at_once_is_told_with_its_last_words(
     with pytest.raises(CheckError) as caught:
         build_environment(project, make_lock(project, store, quiet), store, quiet)
     told = str(caught.value)
-    assert told.startswith("a_b_v1: its kernel does not start (Kernel died before replying")
+    assert told.startswith("a_b_v1: its kernel does not start (it ended before it answered")
     assert told.endswith(": the broken kernel says no")
 
 

@@ -115,7 +115,8 @@ def visible(store: Store) -> dict[str, str]:
 
 
 def scratch(store: Store) -> list[str]:
-    places = [store.root, store.packages, store.bytecode, store.wheels, store.root / "a/b"]
+    caches = [store.packages, store.bytecode, store.unpacked, store.wheels]
+    places = [store.root, *caches, store.root / "a/b"]
     places += [store.root / "a/b/envs", *store.root.glob("a/b/kernels/*"), store.root / ".staging"]
     known = {
         ".lock",
@@ -124,6 +125,9 @@ def scratch(store: Store) -> list[str]:
         ".packages",
         ".bytecode",
         ".wheels",
+        ".unpacked",
+        ".removed",
+        ".repodata",
         ".staging",
         ".store.json",
     }

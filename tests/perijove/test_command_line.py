@@ -16,7 +16,7 @@ from tests.perijove.conftest import Run
 def test_help_lists_every_verb_and_does_not_load_the_hub(perijove: Run) -> None:
     shown = perijove("--help")
     assert shown.returncode == 0
-    for verb in ("up", "projects", "lock", "build", "publish", "status"):
+    for verb in ("up", "lock", "check", "build", "publish", "rollback", "retire", "history"):
         assert f"  {verb} " in shown.stdout
 
 

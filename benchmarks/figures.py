@@ -1,0 +1,321 @@
+"""Each figure: what is measured, by whom, and what the target is."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from jupyter_client.kernelspec import KernelSpecManager
+
+from benchmarks.scene import (
+    EXTRA,
+    PACKAGES,
+    Scene,
+    interleaved,
+    make_venv,
+    quiet,
+    start_kernel,
+    timed,
+)
+from benchmarks.synthetic import SPECS, ensure_large_channel
+from kernels import conda
+from kernels.build import build_environment
+from kernels.lock import Lock, make_lock
+from kernels.platform import Platform
+from kernels.projects import Project
+from kernels.publish import publish
+from kernels.room import measure_store
+from kernels.store import FINISHED, Environment, Store
+from workspace.kernelspecs import StoreKernelSpecManager
+
+Way = Callable[[int], float]
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row: medians in `unit` by who took them; the first is ours.
+
+    Attributes:
+        title: what was measured.
+        unit: of the values.
+        values: by name, ours first.
+        target: what ours must stay under, in the unit or as a share of `against`.
+        against: whose value the target is a share of; empty if it is absolute.
+    """
+
+    title: str
+    unit: str
+    values: dict[str, float]
+    target: float | None = None
+    against: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        if self.target is None:
+            return None
+        base = self.values[self.against] if self.against else 1.0
+        return self.ours < self.target * base
+
+    @property
+    def ours(self) -> float:
+        """Our value."""
+        return next(iter(self.values.values()))
+
+
+def measure_all(scene: Scene) -> Iterator[Figure]:
+    """All figures, one after the other."""
+    yield from publishing(scene)
+    yield from building(scene)
+    yield from starting(scene)
+    yield from listing(scene)
+    yield at_once(scene)
+    yield disk(scene)
+    yield solving(scene)
+
+
+def publishing(scene: Scene) -> Iterator[Figure]:
+    """From an edit of environment.yml to the kernel listed in a running workspace."""
+    store, uv_cache = scene.store("publish"), scene.root / "uv-cache"
+    _build(store, scene.project("warm", *EXTRA))
+    make_venv(scene, scene.fresh("warm"), cache=uv_cache, more=EXTRA)
+    steps: list[tuple[float, float]] = []
+
+    def ours(number: int) -> float:
+        project = scene.project("edited", *_extra(number))
+        kernels = StoreKernelSpecManager(store=str(store.root))
+        checks = []
+
+        def work() -> None:
+            built = _build(store, project)
+            publish(project, built.environment, store)
+            kernels.get_kernel_spec(f"acme.edited.v{built.environment.version}")
+            checks.append(built.check)
+
+        total = timed(work)
+        steps.append((total, total - checks[0]))
+        return total
+
+    def uv(number: int) -> float:
+        path = scene.fresh(f"venv-{number}")
+        directory = scene.fresh("jupyter") / "kernels"
+
+        def work() -> None:
+            make_venv(scene, path, cache=uv_cache, more=_extra(number))
+            start_kernel(path / "bin/python")
+            (directory / "edited").mkdir(parents=True)
+            (directory / "edited/kernel.json").write_text(
+                json.dumps({"argv": [str(path / "bin/python")], "display_name": "Edited"})
+            )
+            KernelSpecManager(kernel_dirs=[str(directory)]).get_kernel_spec("edited")
+
+        return timed(work)
+
+    def rattler(number: int) -> float:
+        prefix = scene.fresh(f"rattler-{number}")
+
+        def work() -> None:
+            _plain_install(scene, prefix, store, *_extra(number))
+            start_kernel(prefix / "bin/python")
+
+        return timed(work)
+
+    values = interleaved({"Perijove": ours, "uv, a virtual environment": uv, "py-rattler": rattler})
+    yield Figure("Edit to kernel listed, packages cached, kernel checked", "s", values, target=1.0)
+    yield Figure(
+        "Of that, the store's work: solve, install, bytecode, publish",
+        "s",
+        {"Perijove": sorted(steps)[len(steps) // 2][1]},
+        target=0.3,
+    )
+
+
+def building(scene: Scene) -> Iterator[Figure]:
+    """A build alone: packages on the local disk, nothing of them in the caches; and cached."""
+
+    def ours(number: int) -> float:
+        store = scene.store(f"cold-{number}")
+        project = scene.project("cold")
+        lock = make_lock(project, store, quiet)
+        return timed(lambda: _build(store, project, lock))
+
+    def rattler(number: int) -> float:
+        store = scene.store(f"rattler-{number}")
+        prefix = scene.fresh(f"cold-rattler-{number}")
+
+        def work() -> None:
+            _plain_install(scene, prefix, store)
+            start_kernel(prefix / "bin/python")
+
+        return timed(work)
+
+    def uv(number: int) -> float:
+        path, cache = scene.fresh(f"cold-uv-{number}"), scene.fresh(f"cold-cache-{number}")
+
+        def work() -> None:
+            make_venv(scene, path, cache=cache)
+            start_kernel(path / "bin/python")
+
+        return timed(work)
+
+    ways: dict[str, Way] = {"Perijove": ours, "uv": uv, "py-rattler": rattler}
+    yield Figure("Build with nothing cached, kernel checked", "s", interleaved(ways))
+
+
+def starting(scene: Scene) -> Iterator[Figure]:
+    """Until a kernel has run a cell."""
+    store = scene.store("start")
+    environment = _build(store, scene.project("start")).environment
+    variables = json.loads((environment.path / FINISHED).read_text())["variables"]
+    expanded = {key: os.path.expandvars(value) for key, value in variables.items()}
+    venv, plain = scene.fresh("start-venv"), scene.fresh("start-rattler")
+    make_venv(scene, venv, cache=scene.root / "uv-cache", compiled=True)
+    _plain_install(scene, plain, store)
+    subprocess.run(["chmod", "-R", "a-w", plain], check=True)  # as a mount that is read-only
+    read_only = {"PYTHONDONTWRITEBYTECODE": "1"}
+    ways: dict[str, Way] = {
+        "Perijove": lambda _: start_kernel(environment.path / "bin/python", expanded),
+        "bare interpreter": lambda _: start_kernel(venv / "bin/python"),
+        "py-rattler": lambda _: start_kernel(plain / "bin/python", read_only),
+    }
+    values = interleaved(ways, rounds=15)
+    subprocess.run(["chmod", "-R", "u+w", plain], check=True)
+    yield Figure("Kernel start", "s", values, target=1.05, against="bare interpreter")
+
+
+def listing(scene: Scene) -> Iterator[Figure]:
+    """All kernels, as a launcher asks for them every five seconds."""
+    for count in (1, 10, 100):
+        store, plain = scene.fresh("listing"), scene.fresh("listing-plain")
+        for number in range(count):
+            text = json.dumps(
+                {"argv": ["python"], "display_name": f"Kernel {number}", "language": "python"}
+            )
+            name = f"acme.p{number}"
+            for folder in (store / f"acme/p{number}/kernels" / name, plain / name):
+                folder.mkdir(parents=True)
+                (folder / "kernel.json").write_text(text)
+        ours = StoreKernelSpecManager(store=str(store), kernel_dirs=[])
+        theirs = KernelSpecManager(kernel_dirs=[str(plain)], ensure_native_kernel=False)
+        ways: dict[str, Way] = {
+            "Perijove": lambda _, m=ours: timed(m.get_all_specs) * 1000,  # type: ignore[misc]
+            "jupyter_client": lambda _, m=theirs: timed(m.get_all_specs) * 1000,  # type: ignore[misc]
+        }
+        values = interleaved(ways, rounds=21)
+        target = 10.0 if count == 100 else None  # noqa: PLR2004 - the target's own number
+        yield Figure(f"Listing of {count} kernels", "ms", values, target=target)
+
+
+def at_once(scene: Scene) -> Figure:
+    """Ten projects built at the same time, nothing cached."""
+
+    def ours(number: int) -> float:
+        store = scene.store(f"ten-{number}")
+        projects = [scene.project(f"ten{index}") for index in range(10)]
+        return _together(projects, lambda project: _build(store, project))
+
+    def uv(number: int) -> float:
+        cache = scene.fresh(f"ten-cache-{number}")
+        paths = [scene.fresh(f"ten-venv-{index}") for index in range(10)]
+
+        def one(path: Path) -> None:
+            make_venv(scene, path, cache=cache)
+            start_kernel(path / "bin/python")
+
+        return _together(paths, one)
+
+    values = interleaved({"Perijove": ours, "uv": uv})
+    return Figure("Ten builds at once, nothing cached, kernels checked", "s", values)
+
+
+def disk(scene: Scene) -> Figure:
+    """Ten projects with the same packages, one more each."""
+    store, cache = scene.store("disk"), scene.fresh("disk-cache")
+    projects = [scene.project(f"disk{index}", *_extra(index)) for index in range(10)]
+    made = [_build(store, project).environment for project in projects]
+    venvs = scene.fresh("disk-venvs")
+    for index in range(10):
+        make_venv(scene, venvs / str(index), cache=cache, more=_extra(index))
+    size = measure_store(store, made)
+    separate = sum(_du(environment.path) for environment in made)
+    return Figure(
+        "Disk for ten environments that share packages, caches included",
+        "MB",
+        {
+            "Perijove": size.real / 1e6,
+            "uv (hard links to its cache)": _du(venvs, cache) / 1e6,
+            "ten separate copies": separate / 1e6,
+        },
+        target=0.3,
+        against="ten separate copies",
+    )
+
+
+def solving(scene: Scene) -> Figure:
+    """A solve on a channel of conda-forge's size."""
+    channel = ensure_large_channel(scene.root / "large-channel")
+    solve = lambda _: timed(lambda: conda.solve(SPECS, [channel.as_uri()], Platform()))  # noqa: E731
+    values = interleaved({"Perijove": solve} | _conda_solve(scene, channel))
+    return Figure("Solve on a channel of 500,000 records", "s", values, target=0.5)
+
+
+def _conda_solve(scene: Scene, channel: Path) -> dict[str, Way]:
+    """conda itself, where `CONDA_EXE` names it."""
+    program = os.environ.get("CONDA_EXE")
+    if not program:
+        return {}
+    argv = [program, "create", "--dry-run", "--quiet", "--override-channels", "--offline"]
+    argv += ["--channel", channel.as_uri(), "--prefix", str(scene.fresh("conda")), *SPECS]
+    return {"conda": lambda _: timed(lambda: subprocess.run(argv, check=True, capture_output=True))}
+
+
+def _extra(number: int) -> tuple[str]:
+    """One more package, another one each time."""
+    return (EXTRA[number % len(EXTRA)],)
+
+
+@dataclass(frozen=True)
+class _Built:
+    environment: Environment
+    check: float
+
+
+def _build(store: Store, project: Project, lock: Lock | None = None) -> _Built:
+    """Locks and builds, and tells how many seconds of that the kernel's check took."""
+    moments: dict[str, float] = {}
+
+    def report(step: str) -> None:
+        moments[step] = time.perf_counter()
+
+    lock = lock or make_lock(project, store, quiet)
+    environment = build_environment(project, lock, store, report)
+    return _Built(environment, moments["finishing"] - moments["starting its kernel"])
+
+
+def _plain_install(scene: Scene, prefix: Path, store: Store, *specs: str) -> None:
+    """py-rattler as it comes: no bytecode, nothing checked, nothing published."""
+    channel = [scene.channel.as_uri()]
+    asked = ["python=3.11", *PACKAGES, *specs]
+    packages = conda.solve(asked, channel, Platform())
+    conda.install(
+        packages, prefix, target=prefix, cache_dir=store.packages, requested=asked, channels={}
+    )
+
+
+def _together(things: Sequence[Thing], work: Callable[[Thing], object]) -> float:
+    with ThreadPoolExecutor(len(things)) as pool:
+        return timed(lambda: list(pool.map(work, things)))
+
+
+def _du(*paths: Path) -> int:
+    """Bytes on disk, every file once."""
+    told = subprocess.run(
+        ["du", "-s", "-c", "-B1", *paths], capture_output=True, text=True, check=True
+    )
+    return int(told.stdout.splitlines()[-1].split()[0])
