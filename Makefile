@@ -16,7 +16,7 @@ check: .venv/dev  ## Lint, types and the fast tests (no network, under two minut
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	$(RUN)/pytest -m "not slow and not e2e and not containers"
+	$(RUN)/pytest -n logical -m "not slow and not e2e and not containers"
 
 test-containers: .venv/dev  ## The production stack on a real Docker engine, driven in a browser
 	scripts/test-tools
@@ -27,7 +27,8 @@ test: .venv/dev  ## Everything: `make check`, real environments, the platform in
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
-	$(RUN)/pytest
+	$(RUN)/pytest -n logical -m "not e2e and not containers"
+	$(RUN)/pytest -m "e2e or containers"
 
 bench: .venv/dev  ## How fast it is against others, into docs/performance.md (about ten minutes)
 	$(RUN)/python -m benchmarks

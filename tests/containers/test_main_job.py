@@ -102,6 +102,17 @@ def test_a_version_published_by_the_builder_is_in_running_containers_at_once(
     kernel = client.start_kernel("lakeside-hospital.ct-imaging")
     assert kernel.run("import sys; print(sys.prefix)").text != prefix
 
+    # What a container uses, the builder's gc leaves alone, and takes once it has ended.
+    slug = "lakeside-hospital/ct-imaging"
+    stack.perijove("retire", slug, "--version", "1")
+    told = json.loads(stack.perijove("gc", "--yes", "--keep", "1", "--json").stdout)
+    assert told["in_use"] == [f"{slug} v1"]
+    assert old.run("import email.mime.audio; print(kept)").text == "42\n"  # not imported before
+    client.server("DELETE", f"api/kernels/{old.id}")
+    told = json.loads(stack.perijove("gc", "--yes", "--keep", "1", "--json").stdout)
+    assert f"{slug} v1" in told["removed"]
+    assert kernel.run("import numpy; print(numpy.ones(2).sum())").text == "2.0\n"
+
 
 def test_plain_http_is_sent_to_tls(stack: Stack, page: Page) -> None:
     page.goto(f"http://localhost:{stack.port + 1}/hub/login")

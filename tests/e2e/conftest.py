@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.conftest import ShareCaches
 from tests.e2e import lab
 from tests.e2e.client import Client
 from tests.e2e.platform import Platform, new_platform
 
 
 @pytest.fixture(scope="session", name="platform")
-def _platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+def _platform(
+    tmp_path_factory: pytest.TempPathFactory, share_caches: ShareCaches
+) -> Iterator[Platform]:
     platform = new_platform(tmp_path_factory.mktemp("platform"))
+    share_caches(platform.home / "store")
     try:
         platform.start()
         yield platform

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ShareCaches
 from tests.e2e.platform import Platform, new_platform
 
 pytestmark = [
@@ -20,8 +21,11 @@ _WITHOUT_NAMESPACES = (
 )
 
 
-def test_without_walls_there_is_one_account_and_it_works(tmp_path: Path) -> None:
+def test_without_walls_there_is_one_account_and_it_works(
+    tmp_path: Path, share_caches: ShareCaches
+) -> None:
     platform = new_platform(tmp_path)
+    share_caches(platform.home / "store")
     platform.wrapper = _WITHOUT_NAMESPACES
     for path in platform.projects.iterdir():
         if path.name != "norrland-works":

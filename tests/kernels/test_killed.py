@@ -202,6 +202,8 @@ def test_a_builder_killed_between_any_two_files_leaves_nothing_half_written(
     for at in range(1, len(steps) + 1):
         if at > 2 and steps[at - 1] == steps[at - 2] == steps[at - 3]:
             continue
+        # As it was before version 2, whose number would not be given again.
+        (store.root / "a/b/history.jsonl").unlink(missing_ok=True)
         for path in (*store.root.glob("a/b/envs/v2-*"), *store.root.glob("a/b/kernels/*v2")):
             subprocess.run(["rm", "-r", path], check=True)
         for name, text in before.items():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ShareCaches
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOTEBOOK = {
     "cells": [
@@ -67,7 +69,8 @@ def without_network() -> list[str]:
 
 
 @pytest.fixture(name="built")
-def _built(perijove: Run, write_project: Write) -> Path:
+def _built(perijove: Run, write_project: Write, tmp_path: Path, share_caches: ShareCaches) -> Path:
+    share_caches(tmp_path / "home/store")
     path = write_project("acme/sums", environment_yml=ENVIRONMENT)
     (path / "examples/sum.ipynb").write_text(json.dumps(NOTEBOOK))
     done = perijove("build", "--publish", "acme/sums")

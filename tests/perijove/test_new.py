@@ -11,6 +11,7 @@ import pytest
 
 from kernels import conda
 from kernels.site_channel.package import PackageIndex, write_package
+from tests.conftest import ShareCaches
 from tests.perijove.conftest import CHECKOUT, Run
 
 
@@ -157,8 +158,9 @@ def test_a_short_name_of_the_site_is_understood(
 
 @pytest.mark.slow
 def test_from_an_empty_directory_to_a_kernel_in_the_launcher_in_one_line(
-    perijove: Run, tmp_path: Path
+    perijove: Run, tmp_path: Path, share_caches: ShareCaches
 ) -> None:
+    share_caches(tmp_path / "home/store")
     made = perijove("new", "acme/first", "--like", "blank", "--publish", "--json")
     assert made.returncode == 0, made.stderr
     told = json.loads(made.stdout)

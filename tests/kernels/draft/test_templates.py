@@ -21,6 +21,7 @@ from kernels.package_names import pypi_name
 from kernels.projects import parse_memory
 from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import FINISHED, Store, ensure_store
+from tests.conftest import ShareCaches
 
 each_template = pytest.mark.parametrize("like", TEMPLATES)
 
@@ -90,8 +91,11 @@ async def run(
 
 
 @pytest.fixture(scope="module")
-def real_store(tmp_path_factory: pytest.TempPathFactory, walled: bool) -> Store:
+def real_store(
+    tmp_path_factory: pytest.TempPathFactory, walled: bool, share_caches: ShareCaches
+) -> Store:
     root = tmp_path_factory.mktemp("templates") / "store"
+    share_caches(root)
     return ensure_store(root, Path("/opt/perijove") if walled else root)
 
 

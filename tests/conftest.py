@@ -1,0 +1,30 @@
+"""What every test may use."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = (".packages", ".unpacked", ".bytecode", ".wheels")
+
+ShareCaches = Callable[[Path], None]
+
+
+@pytest.fixture(scope="session")
+def share_caches(tmp_path_factory: pytest.TempPathFactory) -> ShareCaches:
+    """Gives a store, before it is used, the caches of the whole run.
+
+    What is built for real is fetched and compiled once, whatever worker needs it: builders are made
+    to share these at the same time.
+    """
+    base = tmp_path_factory.getbasetemp()
+    caches = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "real-caches"
+
+    def share(root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        for name in SHARED:
+            (caches / name).mkdir(parents=True, exist_ok=True)
+            (root / name).symlink_to(caches / name)
+
+    return share
