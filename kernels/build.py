@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from kernels import conda, history, names
@@ -20,6 +20,7 @@ from kernels.activation import plan_activation
 from kernels.archives import with_archives
 from kernels.bytecode import Sources, ensure_bytecode
 from kernels.check import check_kernel
+from kernels.damage import DamagedPackagesError, forget_packages, refuse_damaged
 from kernels.errors import BuildError
 from kernels.files import remove_tree
 from kernels.lock import Lock, Report
@@ -59,7 +60,12 @@ def build_environment(
             if is_wanted and environment.digest == lock.digest[:12]:
                 return environment
         ensure_room(project.slug, lock, store)
-        environment = _build(project, lock, store, report, version)
+        try:
+            environment = _build(project, lock, store, report, version)
+        except DamagedPackagesError as error:
+            forget_packages(error.packages, lock, store)
+            report("fetching damaged packages anew")
+            environment = _build(project, lock, store, report, version)
         history.record(
             project, store, "built", version=environment.version, lock=environment.digest
         )
@@ -86,15 +92,18 @@ def _build(
         report("starting its kernel")
         variables = plan_activation(environment, lock, store)
         with ThreadPoolExecutor(1) as pool:
-            readable = pool.submit(_make_readable, environment.path)
-            check_kernel(environment, store, variables)
+            looking = pool.submit(_look_through, environment.path, lock, store)
+            try:
+                check_kernel(environment, store, variables)
+            finally:
+                size = looking.result()  # damage is why a kernel does not start, if there is any
         report("finishing")
         write_json(
             environment.path / FINISHED,
             {
                 "version": environment.version,
                 "built": int(time.time()),
-                "size": asdict(readable.result()),
+                "size": asdict(size),
                 "variables": variables,
             },
         )
@@ -126,15 +135,20 @@ def _next_version(project: Project, lock: Lock, store: Store, wanted: int | None
 
 
 def _install(lock: Lock, prefix: Path, target: Path, store: Store) -> None:
-    conda.install(
-        with_archives(lock.conda, store),
-        prefix,
-        target=target,
-        cache_dir=store.packages,
-        requested=lock.requirements.conda,
-        channels={SITE: store.site_channel.as_uri() + "/"},
-        settings=store.channels,
-    )
+    try:
+        conda.install(
+            with_archives(lock.conda, store),
+            prefix,
+            target=target,
+            cache_dir=store.packages,
+            requested=lock.requirements.conda,
+            channels={SITE: store.site_channel.as_uri() + "/"},
+            settings=store.channels,
+        )
+    except BuildError:
+        cached = [one for one in lock.conda if (store.packages / one.cache_name).is_dir()]
+        refuse_damaged(replace(lock, conda=tuple(cached), pip=()), store)  # is that why?
+        raise
     for wheel in lock.pip:
         link_wheel(wheel, lock, prefix, target, store)
 
@@ -175,6 +189,12 @@ def _put_inside(prefix: Path, lock: Lock) -> Sources:
     shutil.copyfile(_INSIDE, prefix / folder / "_perijove.py")
     (prefix / folder / "_perijove.pth").write_text("import _perijove\n")
     return Sources(INSIDE_SHA256, (f"{folder}/_perijove.py",))
+
+
+def _look_through(prefix: Path, lock: Lock, store: Store) -> Size:
+    size = _make_readable(prefix)
+    refuse_damaged(lock, store)
+    return size
 
 
 def _make_readable(prefix: Path) -> Size:

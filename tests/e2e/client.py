@@ -123,7 +123,9 @@ class Client:
         name = self.server("POST", "api/terminals").json()["name"]
         connection = self.websocket(f"terminals/websocket/{name}")
         mark = uuid.uuid4().hex
-        line = f"stty -echo; echo; {command}; echo; echo end-{mark[:16]}''{mark[16:]}\r"
+        # The line itself is shown once or twice before it runs: the marks are not in it as such.
+        begin, end = (f"echo {word}-{mark[:16]}''{mark[16:]}" for word in ("begin", "end"))
+        line = f"stty -echo; {begin}; {command}; echo; {end}\r"
         connection.send(json.dumps(["stdin", line]))
         text = ""
         while f"end-{mark}" not in text:
@@ -132,7 +134,7 @@ class Client:
                 text += rest[0]
         connection.close()
         self.server("DELETE", f"api/terminals/{name}")
-        shown = text.split(f"end-{mark}", maxsplit=1)[0].split("\r\n", 1)[-1]
+        shown = text.split(f"end-{mark}")[0].split(f"begin-{mark}\r\n")[1]
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).replace("\r\n", "\n")
 
     def websocket(self, path: str) -> websocket.WebSocket:

@@ -1,5 +1,6 @@
 """A person's browser: how to log in to the platform and find one's way in JupyterLab."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,13 @@ def launcher(page: Page) -> list[str]:
     cards = page.locator(".jp-LauncherCard[data-category=Notebook] .jp-LauncherCard-label")
     expect(cards.first).to_be_visible(timeout=START_MS)
     return sorted(text.strip() for text in cards.all_inner_texts())
+
+
+def run_all(page: Page) -> None:
+    """Runs every cell of the notebook, once its kernel is there."""
+    expect(page.get_by_role("button", name=re.compile(r"\| Idle$"))).to_be_visible(timeout=START_MS)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
 
 
 def open_folder(page: Page, *names: str) -> None:

@@ -29,8 +29,7 @@ def test_an_analyst_logs_in_copies_an_example_and_runs_it_to_the_end(
     expect(page.get_by_text("read-only example")).to_be_hidden(timeout=lab.START_MS)
     expect(copy.get_by_text("Alder Bank · Credit risk").first).to_be_visible(timeout=lab.START_MS)
 
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_text("Run All Cells", exact=True).click()
+    lab.run_all(page)
     conclusion = copy.get_by_text(re.compile(r"^Conclusion: AUC 0\.81"))
     expect(conclusion).to_be_visible(timeout=lab.RUN_MS)
     page.keyboard.press("Control+s")

@@ -264,6 +264,7 @@ def test_two_builders_of_one_project_make_one_version(
     assert steps.count("installing packages") == 1
 
 
+@pytest.mark.slow
 def test_ten_builds_at_once_from_cold_caches_are_all_the_same(
     make_project: MakeProject, cold_store: Store
 ) -> None:

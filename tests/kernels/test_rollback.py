@@ -208,6 +208,7 @@ print(count)
 """
 
 
+@pytest.mark.slow
 def test_a_rollback_that_is_killed_happened_or_did_not(
     project: Project, place: Store, projects: Path
 ) -> None:

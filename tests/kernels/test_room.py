@@ -46,6 +46,7 @@ def test_sizes_are_for_people(size: float, shown: str) -> None:
     assert show_size(size) == shown
 
 
+@pytest.mark.slow
 def test_ten_environments_that_share_packages_take_little_more_than_one(
     make_project: MakeProject, cold_store: Store
 ) -> None:

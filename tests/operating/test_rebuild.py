@@ -19,6 +19,8 @@ from operating.versions import read_versions, write_restored
 from tests.kernels.conftest import MakeProject
 from tests.operating.conftest import quiet
 
+pytestmark = pytest.mark.slow  # real versions, built twice
+
 
 def build(project: Project, store: Store) -> int:
     return build_environment(project, make_lock(project, store, quiet), store, quiet).version

@@ -87,6 +87,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(perijove: Run, tmp_path: 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+@pytest.mark.slow
 def test_a_full_disk_is_one_sentence(perijove: Run, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
@@ -106,6 +107,7 @@ def test_a_certificate_without_its_key_is_a_usage_error(perijove: Run, tmp_path:
     assert "give both" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_tool_that_cannot_be_had_is_one_sentence(perijove: Run, tmp_path: Path) -> None:
     """Nothing on PATH, and no registry to ask."""
     nowhere = {"PATH": str(tmp_path), "UV_INDEX_URL": "http://127.0.0.1:9/", "UV_NO_CACHE": "1"}

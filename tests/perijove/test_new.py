@@ -106,6 +106,7 @@ def test_what_cannot_be_is_one_sentence(
     assert list((tmp_path / "projects").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_it_solves_leaves_nothing(perijove: Run, tmp_path: Path) -> None:
     """The channel is a server that takes a connection and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -52,6 +52,7 @@ def test_a_doctor_changes_nothing(perijove: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_backed_up_destroyed_and_restored(perijove: Run, home: Path, tmp_path: Path) -> None:
     made = perijove("backup", "--to", str(tmp_path / "to"))
     assert made.returncode == 0, made.stderr
@@ -71,6 +72,7 @@ def test_backed_up_destroyed_and_restored(perijove: Run, home: Path, tmp_path: P
     assert perijove("restore", "--replace", str(file)).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_backed_up_or_restored_is_one_sentence(
     perijove: Run, tmp_path: Path
 ) -> None:

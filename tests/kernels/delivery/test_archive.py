@@ -45,6 +45,7 @@ def run(*command: str | Path, home: Path | None = None) -> str:
     ).stdout
 
 
+@pytest.mark.slow
 def test_an_archive_is_the_same_from_another_store_at_another_time(
     version: Version, store: Store, other_store: Store, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_what_a_killed_builder_left_in_the_channel_is_removed(
     assert not (store.wheels / ".download-left").exists()
 
 
+@pytest.mark.slow
 def test_packages_are_written_once(
     make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
