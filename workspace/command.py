@@ -1,4 +1,4 @@
-"""`perijove` in a workspace: a person's own packages, listed, cleared, and proposed for everybody.
+"""`perijove` in a workspace: a shell beside a kernel, and a person's own packages.
 
 Exit codes: 0 all is well; 1 it failed, and the last line says why; 2 the command line was wrong.
 """
@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # this package is not
 
 from workspace.overlay import Overlay, find_overlays
 from workspace.proposal import ProposalError, load_environment, plan_proposal
+from workspace.shell import ShellError, run_shell
 
 _MIB = 1 << 20
 
@@ -20,6 +21,8 @@ _MIB = 1 << 20
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns its exit code."""
     parsed = _parser().parse_args(arguments)
+    if parsed.verb == "shell":
+        return _shell(parsed.project, parsed.command)
     found = find_overlays(Path.home())
     chosen = [one for one in found if parsed.project in (None, one.slug)]
     if parsed.project is not None and not chosen:
@@ -38,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="perijove",
-        description="Your own packages: what pip put beside the projects' environments for you.",
+        description="A shell where a project's kernel is, and your own packages beside it.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     overlay = verbs.add_parser("overlay", help="list your own packages, or remove them")
@@ -49,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         "propose", help="print the change of environment.yml that gives them to everybody"
     )
     propose.add_argument("project", metavar="CLIENT/PROJECT")
+    shell = verbs.add_parser("shell", help="a shell (or a command) where the project's kernel is")
+    shell.add_argument("project", metavar="CLIENT/PROJECT", help="or a kernel's name")
+    shell.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     return parser
 
 
@@ -100,7 +106,7 @@ def _clear(overlays: list[Overlay]) -> int:
 
 
 def _propose(overlay: Overlay) -> int:
-    store = Path(os.environ.get("PERIJOVE_STORE", "/opt/perijove"))
+    store = _store()
     try:
         change = plan_proposal(overlay, overlay.packages(), load_environment(overlay, store))
     except ProposalError as error:
@@ -111,6 +117,18 @@ def _propose(overlay: Overlay) -> int:
         "projects directory (patch -p1).\n"
     )
     return 0
+
+
+def _shell(project: str, command: list[str]) -> int:
+    try:
+        run_shell(project.replace("/", "."), command, _store())
+    except (ShellError, OSError) as error:
+        return _complain(str(error))
+    return 0
+
+
+def _store() -> Path:
+    return Path(os.environ.get("PERIJOVE_STORE", "/opt/perijove"))
 
 
 def _owner(overlay: Overlay, store: Path) -> str:

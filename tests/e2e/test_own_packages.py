@@ -40,6 +40,8 @@ def test_a_person_installs_a_package_uses_it_at_once_and_proposes_it(started: St
     other = client.start_kernel("alder-bank.language-tokens")
     assert other.run("import importlib.util as u; print(u.find_spec('own_table'))").text == "None\n"
 
+    use = "python -c 'import own_table; print(own_table.ROWS)'"
+    assert client.terminal(f"perijove shell alder-bank/credit-risk {use}").strip() == "3"
     listed = client.terminal("perijove overlay")
     assert "alder-bank/credit-risk  v1       own-table  1.0" in listed
     change = kernel.run("!perijove propose alder-bank/credit-risk").text

@@ -183,3 +183,29 @@ def test_a_file_that_cannot_be_changed_line_by_line_is_told() -> None:
     text = "dependencies: [python=3.11, {pip: [report==1.0]}]\n"
     with pytest.raises(ProposalError, match=r"ask its owner for 'report==2\.0'"):
         changed(text, asked("report", "2.0"))
+
+
+@pytest.fixture
+def kernel(store: Path) -> Path:
+    """A store whose kernel sets variables as the builder does."""
+    file = store / "acme/risk/kernels/acme.risk/kernel.json"
+    variables = {"PATH": "/acme/bin:${PATH}", "PRICE": "5$$", "BASE": "${HOME}/own"}
+    file.write_text(json.dumps({"env": variables}))
+    return store
+
+
+def test_a_shell_has_the_variables_of_the_kernel(tmp_path: Path, kernel: Path) -> None:
+    told = run(
+        tmp_path, "shell", "acme/risk", "sh", "-c", 'echo "$PATH $PRICE $BASE"', store=kernel
+    )
+    assert told.stdout == f"/acme/bin:{os.environ['PATH']} 5$ {tmp_path}/own\n"
+    assert run(tmp_path, "shell", "acme.risk", "false", store=kernel).returncode == 1
+
+
+def test_a_shell_of_no_kernel_tells_which_there_are(tmp_path: Path, kernel: Path) -> None:
+    for name in ("acme/other", "../../etc", "acme.risk.v9"):
+        answer = run(tmp_path, "shell", name, store=kernel)
+        assert answer.returncode == 1
+        assert "You have no kernel" in answer.stderr
+        assert "there are: acme.risk." in answer.stderr
+    assert "No such file" in run(tmp_path, "shell", "acme/risk", "nowhere", store=kernel).stderr
