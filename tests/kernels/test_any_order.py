@@ -296,7 +296,7 @@ def test_what_is_published_starts_whatever_was_done_before(
         )
     ]
     StoreMachine.TestCase.settings = settings(
-        max_examples=25,
+        max_examples=15,
         stateful_step_count=16,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -118,6 +118,8 @@ def test_an_interrupt_while_it_solves_leaves_nothing(perijove: Run, tmp_path: Pa
                 *("new", "acme/x", "--channel", channel),
             ],
             stderr=subprocess.PIPE,
+            # As in a terminal: who runs tests in the background has it ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
         connection, _ = silent.accept()
         process.send_signal(signal.SIGINT)
