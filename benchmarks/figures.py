@@ -3,9 +3,7 @@
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +12,6 @@ from jupyter_client.kernelspec import KernelSpecManager
 
 from benchmarks.scene import (
     EXTRA,
-    PACKAGES,
     Scene,
     interleaved,
     make_venv,
@@ -23,14 +20,13 @@ from benchmarks.scene import (
     timed,
 )
 from benchmarks.synthetic import SPECS, ensure_large_channel
+from benchmarks.ways import build, disk_usage, extra, plain_install, together
 from kernels import conda
-from kernels.build import build_environment
-from kernels.lock import Lock, make_lock
+from kernels.lock import make_lock
 from kernels.platform import Platform
-from kernels.projects import Project
 from kernels.publish import publish
 from kernels.room import measure_store
-from kernels.store import FINISHED, Environment, Store
+from kernels.store import FINISHED
 from workspace.kernelspecs import StoreKernelSpecManager
 
 Way = Callable[[int], float]
@@ -83,17 +79,17 @@ def measure_all(scene: Scene) -> Iterator[Figure]:
 def publishing(scene: Scene) -> Iterator[Figure]:
     """From an edit of environment.yml to the kernel listed in a running workspace."""
     store, uv_cache = scene.store("publish"), scene.root / "uv-cache"
-    _build(store, scene.project("warm", *EXTRA))
+    build(store, scene.project("warm", *EXTRA))
     make_venv(scene, scene.fresh("warm"), cache=uv_cache, more=EXTRA)
     steps: list[tuple[float, float]] = []
 
     def ours(number: int) -> float:
-        project = scene.project("edited", *_extra(number))
+        project = scene.project("edited", *extra(number))
         kernels = StoreKernelSpecManager(store=str(store.root))
         checks = []
 
         def work() -> None:
-            built = _build(store, project)
+            built = build(store, project)
             publish(project, built.environment, store)
             kernels.get_kernel_spec(f"acme.edited.v{built.environment.version}")
             checks.append(built.check)
@@ -107,7 +103,7 @@ def publishing(scene: Scene) -> Iterator[Figure]:
         directory = scene.fresh("jupyter") / "kernels"
 
         def work() -> None:
-            make_venv(scene, path, cache=uv_cache, more=_extra(number))
+            make_venv(scene, path, cache=uv_cache, more=extra(number))
             start_kernel(path / "bin/python")
             (directory / "edited").mkdir(parents=True)
             (directory / "edited/kernel.json").write_text(
@@ -121,7 +117,7 @@ def publishing(scene: Scene) -> Iterator[Figure]:
         prefix = scene.fresh(f"rattler-{number}")
 
         def work() -> None:
-            _plain_install(scene, prefix, store, *_extra(number))
+            plain_install(scene, prefix, store, *extra(number))
             start_kernel(prefix / "bin/python")
 
         return timed(work)
@@ -143,14 +139,14 @@ def building(scene: Scene) -> Iterator[Figure]:
         store = scene.store(f"cold-{number}")
         project = scene.project("cold")
         lock = make_lock(project, store, quiet)
-        return timed(lambda: _build(store, project, lock))
+        return timed(lambda: build(store, project, lock))
 
     def rattler(number: int) -> float:
         store = scene.store(f"rattler-{number}")
         prefix = scene.fresh(f"cold-rattler-{number}")
 
         def work() -> None:
-            _plain_install(scene, prefix, store)
+            plain_install(scene, prefix, store)
             start_kernel(prefix / "bin/python")
 
         return timed(work)
@@ -171,12 +167,12 @@ def building(scene: Scene) -> Iterator[Figure]:
 def starting(scene: Scene) -> Iterator[Figure]:
     """Until a kernel has run a cell."""
     store = scene.store("start")
-    environment = _build(store, scene.project("start")).environment
+    environment = build(store, scene.project("start")).environment
     variables = json.loads((environment.path / FINISHED).read_text())["variables"]
     expanded = {key: os.path.expandvars(value) for key, value in variables.items()}
     venv, plain = scene.fresh("start-venv"), scene.fresh("start-rattler")
     make_venv(scene, venv, cache=scene.root / "uv-cache", compiled=True)
-    _plain_install(scene, plain, store)
+    plain_install(scene, plain, store)
     subprocess.run(["chmod", "-R", "a-w", plain], check=True)  # as a mount that is read-only
     read_only = {"PYTHONDONTWRITEBYTECODE": "1"}
     ways: dict[str, Way] = {
@@ -218,7 +214,7 @@ def at_once(scene: Scene) -> Figure:
     def ours(number: int) -> float:
         store = scene.store(f"ten-{number}")
         projects = [scene.project(f"ten{index}") for index in range(10)]
-        return _together(projects, lambda project: _build(store, project))
+        return together(projects, lambda project: build(store, project))
 
     def uv(number: int) -> float:
         cache = scene.fresh(f"ten-cache-{number}")
@@ -228,7 +224,7 @@ def at_once(scene: Scene) -> Figure:
             make_venv(scene, path, cache=cache)
             start_kernel(path / "bin/python")
 
-        return _together(paths, one)
+        return together(paths, one)
 
     values = interleaved({"Perijove": ours, "uv": uv})
     return Figure("Ten builds at once, nothing cached, kernels checked", "s", values)
@@ -237,19 +233,19 @@ def at_once(scene: Scene) -> Figure:
 def disk(scene: Scene) -> Figure:
     """Ten projects with the same packages, one more each."""
     store, cache = scene.store("disk"), scene.fresh("disk-cache")
-    projects = [scene.project(f"disk{index}", *_extra(index)) for index in range(10)]
-    made = [_build(store, project).environment for project in projects]
+    projects = [scene.project(f"disk{index}", *extra(index)) for index in range(10)]
+    made = [build(store, project).environment for project in projects]
     venvs = scene.fresh("disk-venvs")
     for index in range(10):
-        make_venv(scene, venvs / str(index), cache=cache, more=_extra(index))
+        make_venv(scene, venvs / str(index), cache=cache, more=extra(index))
     size = measure_store(store, made)
-    separate = sum(_du(environment.path) for environment in made)
+    separate = sum(disk_usage(environment.path) for environment in made)
     return Figure(
         "Disk for ten environments that share packages, caches included",
         "MB",
         {
             "Perijove": size.real / 1e6,
-            "uv (hard links to its cache)": _du(venvs, cache) / 1e6,
+            "uv (hard links to its cache)": disk_usage(venvs, cache) / 1e6,
             "ten separate copies": separate / 1e6,
         },
         target=0.3,
@@ -273,49 +269,3 @@ def _conda_solve(scene: Scene, channel: Path) -> dict[str, Way]:
     argv = [program, "create", "--dry-run", "--quiet", "--override-channels", "--offline"]
     argv += ["--channel", channel.as_uri(), "--prefix", str(scene.fresh("conda")), *SPECS]
     return {"conda": lambda _: timed(lambda: subprocess.run(argv, check=True, capture_output=True))}
-
-
-def _extra(number: int) -> tuple[str]:
-    """One more package, another one each time."""
-    return (EXTRA[number % len(EXTRA)],)
-
-
-@dataclass(frozen=True)
-class _Built:
-    environment: Environment
-    check: float
-
-
-def _build(store: Store, project: Project, lock: Lock | None = None) -> _Built:
-    """Locks and builds, and tells how many seconds of that the kernel's check took."""
-    moments: dict[str, float] = {}
-
-    def report(step: str) -> None:
-        moments[step] = time.perf_counter()
-
-    lock = lock or make_lock(project, store, quiet)
-    environment = build_environment(project, lock, store, report)
-    return _Built(environment, moments["finishing"] - moments["starting its kernel"])
-
-
-def _plain_install(scene: Scene, prefix: Path, store: Store, *specs: str) -> None:
-    """py-rattler as it comes: no bytecode, nothing checked, nothing published."""
-    channel = [scene.channel.as_uri()]
-    asked = ["python=3.11", *PACKAGES, *specs]
-    packages = conda.solve(asked, channel, Platform())
-    conda.install(
-        packages, prefix, target=prefix, cache_dir=store.packages, requested=asked, channels={}
-    )
-
-
-def _together(things: Sequence[Thing], work: Callable[[Thing], object]) -> float:
-    with ThreadPoolExecutor(len(things)) as pool:
-        return timed(lambda: list(pool.map(work, things)))
-
-
-def _du(*paths: Path) -> int:
-    """Bytes on disk, every file once."""
-    told = subprocess.run(
-        ["du", "-s", "-c", "-B1", *paths], capture_output=True, text=True, check=True
-    )
-    return int(told.stdout.splitlines()[-1].split()[0])
