@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -239,6 +240,7 @@ def open_and_run(page: Page, lab: Lab, notebook: str) -> None:
     write_notebook(lab.home / notebook, "acme.churn")
     open_lab(page, lab, notebook)
     expect(kernel_of_open_notebook(page)).to_have_text("Acme churn")
+    expect(page.get_by_role("button", name=re.compile(r"\| Idle$"))).to_be_visible()
     run_code(page)
     expect(page.locator(".jp-OutputArea-output").first).to_contain_text("answer 6")
 
