@@ -20,7 +20,7 @@ from kernels.environment_yml import Requirements, load_requirements
 from kernels.errors import StoreError
 from kernels.platform import Platform
 from kernels.projects import Project
-from kernels.store import Store, write_text
+from kernels.store import CACHES, Store, write_text
 from kernels.wheels import Wheel
 
 _FORMAT = 1
@@ -120,13 +120,14 @@ def make_lock(project: Project, store: Store, report: Report) -> Lock:
         LockError: there is no solution, or nobody to ask.
         StoreError: the store cannot be written.
     """
-    lock = solve_lock(project, store, report)
-    with store.writing(project.slug), store.hold(project.kernel_name):
-        last = find_lock(project, store)
-        if last is None or last.digest != lock.digest:
-            store.ensure_project(project)
-            write_text(store.lock_file(project), lock.text)
-            history.record(project, store, "locked", version=None, lock=lock.digest)
+    with store.writing(project.slug), store.hold(CACHES, shared=True):  # until the lock stands
+        lock = solve_lock(project, store, report)
+        with store.hold(project.kernel_name):
+            last = find_lock(project, store)
+            if last is None or last.digest != lock.digest:
+                store.ensure_project(project)
+                write_text(store.lock_file(project), lock.text)
+                history.record(project, store, "locked", version=None, lock=lock.digest)
     return lock
 
 
