@@ -7,7 +7,9 @@ from pathlib import Path
 RECORDS = 500_000
 _NAMES = 20_000
 _VERSIONS = RECORDS // _NAMES
-SPECS = [f"p{number} >=1.{number % 5}" for number in range(10)]
+_FAMILY = 60
+"""Packages need others of their family alone: ten specs of ten families need some 300 packages."""
+SPECS = [f"p{number * _FAMILY} >=1.{number % 5}" for number in range(10)]
 
 
 def ensure_large_channel(path: Path) -> Path:
@@ -28,8 +30,8 @@ def _records() -> dict[str, dict[str, object]]:
     records = {}
     for number in range(_NAMES):
         # Needs point to higher numbers, so there is no circle; most packages need a few others.
-        above = range(number + 1, min(_NAMES, number + 500))
-        needs = choose.sample(above, min(len(above), choose.randrange(5))) if above else []
+        above = range(number + 1, min(_NAMES, (number // _FAMILY + 1) * _FAMILY))
+        needs = choose.sample(above, min(len(above), choose.randrange(2, 6)))
         for minor in range(_VERSIONS):
             version = f"1.{minor}"
             records[f"p{number}-{version}-h0_0.conda"] = {

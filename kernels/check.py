@@ -8,14 +8,15 @@ import queue
 import tempfile
 import time
 from pathlib import Path
-
-from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
+from typing import TYPE_CHECKING
 
 from kernels.errors import CheckError
 from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import Environment, Store
+
+if TYPE_CHECKING:
+    from jupyter_client.asynchronous.client import AsyncKernelClient
+    from jupyter_client.manager import AsyncKernelManager
 
 _READY_SECONDS = 60
 _PATIENCE_SECONDS = 0.1
@@ -28,6 +29,10 @@ def check_kernel(environment: Environment, store: Store, variables: dict[str, st
     Raises:
         CheckError: it does not start in a minute, or does not answer as it must; with its output.
     """
+    # A tenth of a second, which verbs that start no kernel need not wait.
+    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415
+    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+
     expected = str(store.target(environment.path))
     with tempfile.TemporaryDirectory(prefix="perijove-check-") as scratch:
         log = Path(scratch, "kernel.log")
@@ -69,7 +74,7 @@ def _clean_environment(home: str) -> dict[str, str]:
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
 
 
-async def _run_cell(manager: AsyncKernelManager, log: Path, home: str) -> str:
+async def _run_cell(manager: "AsyncKernelManager", log: Path, home: str) -> str:
     """Starts a kernel, and what the cell printed in it.
 
     Raises:
@@ -101,7 +106,7 @@ async def _run_cell(manager: AsyncKernelManager, log: Path, home: str) -> str:
 
 
 async def wait_until_heard(
-    manager: AsyncKernelManager, client: AsyncKernelClient, seconds: float
+    manager: "AsyncKernelManager", client: "AsyncKernelClient", seconds: float
 ) -> None:
     """Waits until the kernel answers, and what it publishes arrives here.
 

@@ -18,18 +18,33 @@ from perijove.console import complain
 from perijove.context import Installation
 from spawner.settings import CHECKOUT, SettingsError
 
-_VERBS = (
-    *("up", "projects", "new", "lock", "check", "build", "publish", "rollback", "retire"),
-    *("history", "status", "gc"),
-    *("export", "bundle", "import"),
-    *("doctor", "backup", "restore"),
-)
+_VERBS = {
+    "up": "Start the whole platform here, without Docker; Ctrl-C ends it.",
+    "projects": "List the client projects and check how they are written.",
+    "new": "Write a new project, and with --publish build it too.",
+    "lock": "Choose the exact packages of projects.",
+    "check": "Look for what is wrong with locks, for CI.",
+    "build": "Build and check the environments of projects.",
+    "publish": "Publish a built version; running workspaces see it at once.",
+    "rollback": "Show the version published before again.",
+    "retire": "Take versions out of launchers.",
+    "history": "Show who did what to a project's versions.",
+    "status": "Show what runs and what is published.",
+    "gc": "Remove versions and cached packages that nobody needs.",
+    "export": "Write a version into a file that runs at a client's site.",
+    "bundle": "Write projects with all their packages into one file.",
+    "import": "Take in a bundle: verify, build and publish, with no network.",
+    "doctor": "Look at everything the installation needs.",
+    "backup": "Copy database, homes, secrets and locks into one file.",
+    "restore": "Bring database, homes and kernels back from a backup.",
+}
+"""Each as its own help begins, so that `perijove --help` need not load them all (two seconds)."""
 _MODULES = {"import": "import_"}
 """Modules that cannot be called as their verbs."""
 
 
 class _Verbs(click.Group):
-    """Loads a verb's module only when it is used: `perijove --help` must not wait for a hub."""
+    """Loads a verb's module only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's form
         return list(_VERBS)
@@ -44,6 +59,14 @@ class _Verbs(click.Group):
         module = importlib.import_module(f"perijove.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - the same
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,13 +13,14 @@ ShareCaches = Callable[[Path], None]
 
 @pytest.fixture(scope="session")
 def share_caches(tmp_path_factory: pytest.TempPathFactory) -> ShareCaches:
-    """Gives a store, before it is used, the caches of the whole run.
+    """Gives a store, before it is used, caches that all runs on this machine share.
 
-    What is built for real is fetched and compiled once, whatever worker needs it: builders are made
-    to share these at the same time.
+    What is built for real is fetched and compiled once, whatever run or worker needs it: builders
+    are made to share these at the same time. They lie beside pytest's own temporary directories.
     """
     base = tmp_path_factory.getbasetemp()
-    caches = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "real-caches"
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    caches = run.parent / "perijove-caches"
 
     def share(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,8 @@
 The store is read at each call, so a kernel is there the moment it is published; nothing is
 cached, and nobody waits for conda (see `conda_kernels`). The server's own Python is not a kernel:
 its environment belongs to the platform, not to a project. A listing reads each folder once
-(clients, projects, kernels) and each kernel.json once.
+(clients, projects, kernels) and each kernel.json once. Their paths are text: `pathlib` was a third
+of a listing.
 """
 
 import json
@@ -43,7 +44,7 @@ class StoreKernelSpecManager(KernelSpecManager):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._reported: dict[Path, str] = {}  # broken kernels, each said once
+        self._reported: dict[str, str] = {}  # broken kernels, each said once
         self._conda = find_conda_kernels(self, Path(self.store))
 
     @default("store")
@@ -62,9 +63,9 @@ class StoreKernelSpecManager(KernelSpecManager):
     def find_kernel_specs(self) -> dict[str, str]:
         """Return the directory of every kernel by name, without those that lack a kernel.json."""
         return {
-            name: str(directory)
+            name: directory
             for name, directory in self._directories().items()
-            if (directory / "kernel.json").is_file()
+            if Path(directory, "kernel.json").is_file()
         } | {name: model["resource_dir"] for name, model in self._own_environments().items()}
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
@@ -76,7 +77,7 @@ class StoreKernelSpecManager(KernelSpecManager):
         directory = self._store_directory(name) or dict(self._others()).get(name)
         fields = self._load(name, directory) if directory and self._is_allowed(name) else None
         if fields is not None:
-            return self.kernel_spec_class(resource_dir=str(directory), **fields)
+            return self.kernel_spec_class(resource_dir=directory, **fields)
         own = self._own_environments().get(kernel_name)
         if own is None:
             raise NoSuchKernel(kernel_name)
@@ -94,7 +95,7 @@ class StoreKernelSpecManager(KernelSpecManager):
             if fields is not None:
                 models[name] = {
                     "name": name,
-                    "resource_dir": str(directory),
+                    "resource_dir": directory,
                     "spec": fields,
                     "resources": self._resources(name, directory),
                 }
@@ -102,7 +103,7 @@ class StoreKernelSpecManager(KernelSpecManager):
             models[name] = {
                 "name": name,
                 **model,
-                "resources": self._resources(name, Path(model["resource_dir"])),
+                "resources": self._resources(name, model["resource_dir"]),
             }
         return models
 
@@ -123,7 +124,7 @@ class StoreKernelSpecManager(KernelSpecManager):
     def _is_published(self, pinned: str | None) -> bool:
         return pinned is not None and self._store_directory(pinned) is not None
 
-    def _directories(self) -> dict[str, Path]:
+    def _directories(self) -> dict[str, str]:
         """Return the directory of every kernel that may be shown; the store's names come first."""
         found = dict(self._published())
         for name, directory in self._others():
@@ -133,36 +134,35 @@ class StoreKernelSpecManager(KernelSpecManager):
     def _is_allowed(self, name: str) -> bool:
         return not self.allowed_kernelspecs or name in self.allowed_kernelspecs
 
-    def _published(self) -> Iterator[tuple[str, Path]]:
+    def _published(self) -> Iterator[tuple[str, str]]:
         """Yield name and directory of the store's kernels, only under names that are theirs."""
-        store = Path(self.store)
-        for client in _folders(store):
-            for project in _folders(store / client):
-                kernels = store / client / project / "kernels"
+        for client in _folders(self.store):
+            for project in _folders(f"{self.store}/{client}"):
+                kernels = f"{self.store}/{client}/{project}/kernels"
                 for kernel in _folders(kernels):
                     if project_of(kernel) == (client, project):
-                        yield kernel, kernels / kernel
+                        yield kernel, f"{kernels}/{kernel}"
 
-    def _store_directory(self, name: str) -> Path | None:
+    def _store_directory(self, name: str) -> str | None:
         """Return the directory of the store's kernel of this name, without a listing."""
         project = project_of(name)
         if project is None:
             return None
         directory = Path(self.store, *project, "kernels", name)
-        return directory if directory.is_dir() else None
+        return str(directory) if directory.is_dir() else None
 
-    def _others(self) -> Iterator[tuple[str, Path]]:
+    def _others(self) -> Iterator[tuple[str, str]]:
         """Yield name and directory of the kernels outside the store, the first of a name only."""
         seen = set()
         for kernel_dir in self.kernel_dirs:
-            for kernel in _folders(Path(kernel_dir)):
+            for kernel in _folders(kernel_dir):
                 if kernel.lower() not in seen:
                     seen.add(kernel.lower())
-                    yield kernel.lower(), Path(kernel_dir, kernel)
+                    yield kernel.lower(), f"{kernel_dir}/{kernel}"
 
-    def _load(self, name: str, directory: Path) -> dict[str, Any] | None:
+    def _load(self, name: str, directory: str) -> dict[str, Any] | None:
         """Return what a kernel.json says, or None, said once in the log, if it is broken."""
-        path = directory / "kernel.json"
+        path = f"{directory}/kernel.json"
         try:
             fields = _load_fields(path)
             if not self._is_startable(fields):
@@ -183,12 +183,12 @@ class StoreKernelSpecManager(KernelSpecManager):
         startable: bool = factory.is_provisioner_available(self.kernel_spec_class(**fields))
         return startable
 
-    def _report(self, path: Path, message: str) -> None:
+    def _report(self, path: str, message: str) -> None:
         if self._reported.get(path) != message:
             self._reported[path] = message
             self.log.warning(message)
 
-    def _resources(self, name: str, directory: Path) -> dict[str, str]:
+    def _resources(self, name: str, directory: str) -> dict[str, str]:
         """Return the addresses of a kernel's logos, by their names without ending."""
         base_url = getattr(self.parent, "base_url", "/")
         return {
@@ -198,15 +198,18 @@ class StoreKernelSpecManager(KernelSpecManager):
         }
 
 
-def _load_fields(path: Path) -> dict[str, Any]:
+def _load_fields(path: str) -> dict[str, Any]:
     """Return the fields of a kernel.json, with Jupyter's defaults for those it leaves out.
 
     Raises ValueError, naming the field, if it is not a kernelspec, OSError if it cannot be read.
     """
-    content = json.loads(path.read_bytes())
+    with open(path, "rb") as file:  # noqa: PTH123 - a listing reads them by the hundred
+        content = json.load(file)
     if not isinstance(content, dict):
         raise ValueError(f"expected an object, found {type(content).__name__}")  # noqa: TRY004
-    fields = {key: content.get(key, copy(usual)) for key, usual in _DEFAULTS.items()}
+    fields = {
+        key: content[key] if key in content else copy(usual) for key, usual in _DEFAULTS.items()
+    }
     for key, usual in _DEFAULTS.items():
         if type(fields[key]) is not type(usual):
             expected, found = type(usual).__name__, type(fields[key]).__name__
@@ -220,7 +223,7 @@ def _load_fields(path: Path) -> dict[str, Any]:
     return fields
 
 
-def _folders(path: Path) -> list[str]:
+def _folders(path: str) -> list[str]:
     """Return the sorted names of the folders in a folder; none if it is missing or not ours."""
     try:
         with os.scandir(path) as entries:
@@ -229,7 +232,7 @@ def _folders(path: Path) -> list[str]:
         return []
 
 
-def _files(path: Path) -> list[str]:
+def _files(path: str) -> list[str]:
     """Return the sorted names of all that is in a folder; none if it is gone."""
     try:
         with os.scandir(path) as entries:

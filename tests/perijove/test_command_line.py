@@ -2,22 +2,32 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from perijove.__main__ import cli
 from tests.perijove.conftest import Run
 
 
-def test_help_lists_every_verb_and_does_not_load_the_hub(perijove: Run) -> None:
+def test_help_lists_every_verb_as_its_own_help_begins(perijove: Run) -> None:
     shown = perijove("--help")
     assert shown.returncode == 0
-    for verb in ("up", "lock", "check", "build", "publish", "rollback", "retire", "history"):
-        assert f"  {verb} " in shown.stdout
+    listed = dict(
+        re.findall(r"^  (\w+)  +(\S.*)$", shown.stdout.split("Commands:\n")[1], re.MULTILINE)
+    )
+    context = click.Context(cli)
+    assert list(listed) == cli.list_commands(context)
+    for verb, summary in listed.items():
+        command = cli.get_command(context, verb)
+        assert command is not None
+        assert command.get_short_help_str(limit=80) == summary
 
 
 def test_an_unknown_verb_is_a_usage_error(perijove: Run) -> None:
