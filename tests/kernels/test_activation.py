@@ -33,6 +33,7 @@ def recorded(environment: Environment) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_what_every_kernel_starts_with(make_project: MakeProject, store: Store) -> None:
     environment = build(make_project, store)
     prefix = str(store.target(environment.path))

@@ -316,7 +316,10 @@ def grow(disk: Path, size: str) -> None:
     subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)
 
 
-@pytest.mark.parametrize("megabytes", [0, 16, 50])
+@pytest.mark.parametrize(
+    "megabytes",
+    [0, pytest.param(16, marks=pytest.mark.slow), pytest.param(50, marks=pytest.mark.slow)],
+)
 def test_a_full_disk_is_told_and_leaves_nothing_and_the_next_build_works(
     make_project: MakeProject,
     small_disk: Path,

@@ -61,6 +61,7 @@ def test_ten_environments_that_share_packages_take_little_more_than_one(
     assert store.real < 0.3 * store.apparent
 
 
+@pytest.mark.slow
 def test_wheels_of_a_pip_part_are_shared_too_and_their_scripts_are_not(
     make_project: MakeProject, make_wheel: MakeWheel, store: Store
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_build_over_the_budget_is_refused_with_the_numbers(
         build_environment(make_project("a/b"), lock, small, quiet)
 
 
+@pytest.mark.slow
 def test_a_build_whose_packages_are_cached_fits_where_the_first_just_did(
     make_project: MakeProject, cold_store: Store
 ) -> None:

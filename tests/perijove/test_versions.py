@@ -33,6 +33,7 @@ def _project(write_project: Write, store: Store) -> Project:
     return found
 
 
+@pytest.mark.slow
 def test_rollback_says_from_where_to_where(perijove: Run, project: Project) -> None:
     done = perijove("rollback", SLUG)
     assert done.returncode == 0
@@ -50,6 +51,7 @@ def test_rollback_says_from_where_to_where(perijove: Run, project: Project) -> N
     assert json.loads(perijove("rollback", SLUG, "--to", "3", "--json").stdout)["to"] == 3
 
 
+@pytest.mark.slow
 def test_retire_takes_versions_away_and_status_marks_them(perijove: Run, project: Project) -> None:
     done = perijove("retire", SLUG, "--version", "1", "--version", "2")
     assert done.returncode == 0

@@ -80,6 +80,7 @@ def test_an_archive_names_no_place_of_the_store_and_nobodys_files(
             ), member.name  # the channel's own address is a path here
 
 
+@pytest.mark.slow
 def test_it_runs_where_it_is_unpacked_and_where_it_is_moved(
     version: Version, store: Store, tmp_path: Path
 ) -> None:

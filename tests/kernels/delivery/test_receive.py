@@ -89,6 +89,7 @@ def contents(far: Store) -> set[str]:
     return {path.relative_to(top).as_posix() for path in top.rglob("*")}
 
 
+@pytest.mark.slow
 def test_the_other_side_builds_and_publishes_the_same_versions(
     bundle: Bundle, far: Store, vanished: None
 ) -> None:

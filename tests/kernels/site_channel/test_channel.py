@@ -63,6 +63,7 @@ def test_a_project_is_locked_from_wheels(
     ]
 
 
+@pytest.mark.slow
 def test_pip_lines_know_what_site_packages_are(
     make_project: MakeProject, store: Store, make_wheel: MakeWheel
 ) -> None:
