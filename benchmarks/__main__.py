@@ -7,15 +7,16 @@ from pathlib import Path
 
 from benchmarks.chart import draw_chart
 from benchmarks.figures import Figure, measure_all
-from benchmarks.scene import ROUNDS, make_scene
+from benchmarks.scene import ROUNDS, make_scene, timed
+from benchmarks.with_conda import find_conda
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _PAGE = _CHECKOUT / "docs/performance.md"
 _CHART = _CHECKOUT / "docs/images/performance.svg"
 _TEMPLATE = Path(__file__).with_name("page.md.template")
 _NO_CONDA = (
-    " conda and nb_conda_kernels were not on the machine (`CONDA_EXE` names a conda)\n"
-    "and were left out; figures taken by hand are in [Environments](explanation/environments.md)."
+    "conda and nb_conda_kernels were not on the machine (`CONDA_EXE` names a conda) and were left "
+    "out."
 )
 
 
@@ -24,13 +25,21 @@ def main() -> None:
     root = Path(sys.argv[1] if len(sys.argv) > 1 else _CHECKOUT / ".bench").absolute()
     _say("Making ready: fetching packages (the first time takes a minute)")
     scene = make_scene(root)
-    figures = []
+    figures, paces = [], [timed(_add_a_million)]
     for figure in measure_all(scene):
         _say(_line(figure))
         figures.append(figure)
+        paces.append(timed(_add_a_million))
     _CHART.write_text(draw_chart(figures))
-    _PAGE.write_text(_page(figures))
+    _PAGE.write_text(_page(figures, paces))
     _say(f"Written: {_PAGE.relative_to(_CHECKOUT)}, {_CHART.relative_to(_CHECKOUT)}")
+
+
+def _add_a_million() -> None:
+    """Tells how quick the machine is at this moment."""
+    total = 0
+    for number in range(1_000_000):
+        total += number
 
 
 def _line(figure: Figure) -> str:
@@ -42,12 +51,15 @@ def _show(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
 
 
-def _page(figures: list[Figure]) -> str:
+def _page(figures: list[Figure], paces: list[float]) -> str:
+    conda = find_conda()
     return _TEMPLATE.read_text().format(
         rounds=ROUNDS,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        conda="" if os.environ.get("CONDA_EXE") else _NO_CONDA,
+        conda=f"conda is {conda.version}." if conda else _NO_CONDA,
+        fastest=_show(min(paces) * 1000),
+        slowest=_show(max(paces) * 1000),
         rows="\n".join(_row(figure) for figure in figures),
     )
 

@@ -21,11 +21,12 @@ from benchmarks.scene import (
 )
 from benchmarks.synthetic import SPECS, ensure_large_channel
 from benchmarks.ways import build, disk_usage, extra, plain_install, together
-from kernels import conda
-from kernels.lock import make_lock
+from benchmarks.with_conda import Conda, find_conda
+from kernels.conda import solve
+from kernels.disk.room import measure_store
+from kernels.locking.lock import make_lock
 from kernels.platform import Platform
-from kernels.publish import publish
-from kernels.room import measure_store
+from kernels.publishing.publish import publish
 from kernels.store import FINISHED
 from workspace.kernelspecs import StoreKernelSpecManager
 
@@ -67,16 +68,17 @@ class Figure:
 
 def measure_all(scene: Scene) -> Iterator[Figure]:
     """All figures, one after the other."""
-    yield from publishing(scene)
-    yield from building(scene)
+    conda = find_conda()
+    yield from publishing(scene, conda)
+    yield from building(scene, conda)
     yield from starting(scene)
-    yield from listing(scene)
+    yield from listing(scene, conda)
     yield at_once(scene)
     yield disk(scene)
-    yield solving(scene)
+    yield solving(scene, conda)
 
 
-def publishing(scene: Scene) -> Iterator[Figure]:
+def publishing(scene: Scene, conda: Conda | None) -> Iterator[Figure]:
     """From an edit of environment.yml to the kernel listed in a running workspace."""
     store, uv_cache = scene.store("publish"), scene.root / "uv-cache"
     build(store, scene.project("warm", *EXTRA))
@@ -122,7 +124,16 @@ def publishing(scene: Scene) -> Iterator[Figure]:
 
         return timed(work)
 
-    values = interleaved({"Perijove": ours, "uv, a virtual environment": uv, "py-rattler": rattler})
+    ways: dict[str, Way] = {
+        "Perijove": ours,
+        "uv, a virtual environment": uv,
+        "py-rattler": rattler,
+    }
+    if conda:
+        packages = scene.root / "conda-pkgs"
+        conda.create(scene, "conda-warm", packages, *EXTRA)
+        ways["conda"] = lambda n: conda.create(scene, f"conda-{n}", packages, *extra(n))
+    values = interleaved(ways)
     yield Figure("Edit to kernel listed, packages cached, kernel checked", "s", values, target=1.0)
     yield Figure(
         "Of that, the store's work: solve, install, bytecode, publish",
@@ -132,7 +143,7 @@ def publishing(scene: Scene) -> Iterator[Figure]:
     )
 
 
-def building(scene: Scene) -> Iterator[Figure]:
+def building(scene: Scene, conda: Conda | None) -> Iterator[Figure]:
     """A build alone: packages on the local disk, nothing of them in the caches; and cached."""
 
     def ours(number: int) -> float:
@@ -161,6 +172,8 @@ def building(scene: Scene) -> Iterator[Figure]:
         return timed(work)
 
     ways: dict[str, Way] = {"Perijove": ours, "uv": uv, "py-rattler": rattler}
+    if conda:
+        ways["conda"] = lambda n: conda.create(scene, f"cold-{n}", scene.fresh("cold-pkgs"))
     yield Figure("Build with nothing cached, kernel checked", "s", interleaved(ways))
 
 
@@ -185,7 +198,7 @@ def starting(scene: Scene) -> Iterator[Figure]:
     yield Figure("Kernel start", "s", values, target=1.05, against="bare interpreter")
 
 
-def listing(scene: Scene) -> Iterator[Figure]:
+def listing(scene: Scene, conda: Conda | None) -> Iterator[Figure]:
     """All kernels, as a launcher asks for them every five seconds."""
     for count in (1, 10, 100):
         store, plain = scene.fresh("listing"), scene.fresh("listing-plain")
@@ -204,6 +217,10 @@ def listing(scene: Scene) -> Iterator[Figure]:
             "jupyter_client": lambda _, m=theirs: timed(m.get_all_specs) * 1000,  # type: ignore[misc]
         }
         values = interleaved(ways, rounds=21)
+        if conda and conda.lists_kernels:
+            envs = scene.fresh("envs")
+            asked = {"nb_conda_kernels": lambda _, n=count, e=envs: conda.list_kernels(n, e) * 1000}
+            values |= interleaved(asked)
         target = 10.0 if count == 100 else None  # noqa: PLR2004 - the target's own number
         yield Figure(f"Listing of {count} kernels", "ms", values, target=target)
 
@@ -253,19 +270,15 @@ def disk(scene: Scene) -> Figure:
     )
 
 
-def solving(scene: Scene) -> Figure:
+def solving(scene: Scene, conda: Conda | None) -> Figure:
     """A solve on a channel of conda-forge's size."""
     channel = ensure_large_channel(scene.root / "large-channel")
-    solve = lambda _: timed(lambda: conda.solve(SPECS, [channel.as_uri()], Platform()))  # noqa: E731
-    values = interleaved({"Perijove": solve} | _conda_solve(scene, channel))
-    return Figure("Solve on a channel of 500,000 records", "s", values, target=0.5)
-
-
-def _conda_solve(scene: Scene, channel: Path) -> dict[str, Way]:
-    """conda itself, where `CONDA_EXE` names it."""
-    program = os.environ.get("CONDA_EXE")
-    if not program:
-        return {}
-    argv = [program, "create", "--dry-run", "--quiet", "--override-channels", "--offline"]
-    argv += ["--channel", channel.as_uri(), "--prefix", str(scene.fresh("conda")), *SPECS]
-    return {"conda": lambda _: timed(lambda: subprocess.run(argv, check=True, capture_output=True))}
+    platform = Platform()
+    ways: dict[str, Way] = {
+        "Perijove": lambda _: timed(lambda: solve(SPECS, [channel.as_uri()], platform))
+    }
+    if conda:
+        ways["conda, with its start"] = lambda _: conda.solve(
+            SPECS, channel, scene.fresh("conda-solve")
+        )
+    return Figure("Solve on a channel of 500,000 records", "s", interleaved(ways), target=0.5)

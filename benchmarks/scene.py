@@ -21,7 +21,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from kernels import site_channel
-from kernels.check import wait_until_heard
+from kernels.building.check import wait_until_heard
 from kernels.platform import Platform
 from kernels.projects import Project, load_projects
 from kernels.store import Store, ensure_store

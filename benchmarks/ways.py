@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from benchmarks.scene import EXTRA, PACKAGES, Scene, quiet, timed
 from kernels import conda
-from kernels.build import build_environment
-from kernels.lock import Lock, make_lock
+from kernels.building.build import build_environment
+from kernels.locking.lock import Lock, make_lock
 from kernels.platform import Platform
 from kernels.projects import Project
 from kernels.store import Environment, Store

@@ -1,13 +1,12 @@
 """From `environment.yml` to a kernel people can choose, and what becomes of it afterwards.
 
-Reading order is the order of the work: `projects` (what a client project says), `environment_yml`
-(what it asks for), `solving` and `lock` (the exact packages), `build` (the environment), `check`
-(does its kernel start?), `publish` (now people see it). `store` is where all of it stands. `conda`
-is the only importer of py-rattler, `wheels` the only caller of uv and pip, `channels` says how
-channels are reached, `site_channel` makes one where none answers.
+The folders are in the order of the work: `draft` (a project begins), `locking` (exact packages),
+`building` (the environment; does its kernel start?), `publishing` (now people see it), `reviewing`
+(what is wrong with it by now), `disk` (what it takes), `delivery` (its way to a client's site).
 
-Around a version: `changes` (of two locks), `history`, `rollback`, `review` (what `perijove check`
-finds, with `advisories` and `exposure`). Disk: `room`, `caches`, `collect`, `damage`. A project's
-beginning: `draft`, and `conflict` where its packages do not fit. Its way to a client's site:
-`delivery`. `inside` runs in every environment. Nothing here knows of JupyterHub or Docker.
+The modules are what all of them stand on: `projects` and `environment_yml` (what a client project
+says), `names`, `platform`, `channels` (how channels are reached), `store` (where everything is),
+`history` and `commits` (who did what), `sandbox`, `files`, `errors`. `conda` is the only importer
+of py-rattler; `site_channel` makes a channel where none answers. Nothing here knows of JupyterHub
+or Docker.
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kernels import names
 from kernels.projects import Project
-from kernels.publish import published_version
+from kernels.publishing.publish import published_version
 from kernels.store import FINISHED, Store
 from operating.findings import Finding
 from operating.rebuild import find_waiting

@@ -4,12 +4,12 @@ import json
 import re
 from pathlib import Path
 
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.errors import BuildError, KernelsError
 from kernels.files import remove_tree
-from kernels.lock import Report, load_lock
+from kernels.locking.lock import Report, load_lock
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.store import Environment, Store
 from operating.versions import PUBLISHED, RESTORED
 

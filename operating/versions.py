@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from kernels import names
-from kernels.build import LOCK_COPY
+from kernels.building.build import LOCK_COPY
 from kernels.files import remove_tree
 from kernels.history import history_file
-from kernels.lock import load_lock
+from kernels.locking.lock import load_lock
 from kernels.projects import Project
-from kernels.publish import published_version
+from kernels.publishing.publish import published_version
 from kernels.site_channel import NAME as SITE
 from kernels.store import Store, stand_in, write_text
 from operating.errors import BackupError

@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from kernels.build import build_environment
-from kernels.lock import ensure_lock
+from kernels.building.build import build_environment
+from kernels.locking.lock import ensure_lock
 from kernels.projects import Project
-from kernels.publish import publish, published_version
+from kernels.publishing.publish import publish, published_version
 from kernels.store import Environment
 from operating.rebuild import rebuild_restored
 from perijove.console import Report, print_json, print_table

@@ -6,9 +6,9 @@ import click
 
 from kernels.delivery.bundle import make_bundle, plan_delivery
 from kernels.delivery.output import place_output
+from kernels.disk.room import show_size
 from kernels.errors import StoreError
-from kernels.publish import published_version
-from kernels.room import show_size
+from kernels.publishing.publish import published_version
 from perijove.console import print_line, say, steps, warn
 from perijove.context import Installation
 

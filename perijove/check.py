@@ -6,14 +6,20 @@ from pathlib import Path
 
 import click
 
-from kernels.advisory_files import load_advisories
 from kernels.channels import Channels
 from kernels.environment_yml import load_requirements
 from kernels.errors import KernelsError
-from kernels.exposure import plan_exposures, plan_wanted
-from kernels.lock import Lock
+from kernels.locking.lock import Lock
 from kernels.projects import Project
-from kernels.review import Finding, Severity, load_any_lock, load_named_channels, plan_review
+from kernels.reviewing.advisory_files import load_advisories
+from kernels.reviewing.exposure import plan_exposures, plan_wanted
+from kernels.reviewing.review import (
+    Finding,
+    Severity,
+    load_any_lock,
+    load_named_channels,
+    plan_review,
+)
 from kernels.store import Store
 from perijove.console import complain, print_json, print_line, print_table
 from perijove.context import Installation, exit_code

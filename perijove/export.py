@@ -14,8 +14,8 @@ from kernels.delivery.archive import make_archive
 from kernels.delivery.image import make_image
 from kernels.delivery.output import place_output, working_directory
 from kernels.delivery.version import Version, find_version
+from kernels.disk.room import show_size
 from kernels.errors import BuildError
-from kernels.room import show_size
 from perijove.console import print_line, say, steps
 from perijove.context import Installation
 

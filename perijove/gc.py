@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from kernels.collect import Plan, collect, plan_collection
+from kernels.disk.collect import Plan, collect, plan_collection
+from kernels.disk.room import show_size
 from kernels.projects import parse_memory
-from kernels.room import show_size
 from perijove.console import print_json, print_line, print_table, say
 from perijove.context import Installation
 

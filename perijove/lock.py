@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from kernels.changes import Change, Changes, Kind, plan_changes, read_sizes
-from kernels.lock import Lock, find_lock, make_lock, solve_lock
+from kernels.disk.room import show_size
+from kernels.locking.changes import Change, Changes, Kind, plan_changes, read_sizes
+from kernels.locking.lock import Lock, find_lock, make_lock, solve_lock
 from kernels.projects import Project
-from kernels.room import show_size
 from kernels.store import Store
 from perijove.console import Report, print_json, print_line, print_table
 from perijove.context import Installation, exit_code, for_each

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.draft import (
     PIP,
     TEMPLATES,
@@ -18,9 +18,9 @@ from kernels.draft import (
     try_draft,
 )
 from kernels.errors import SolveError
-from kernels.lock import ensure_lock
+from kernels.locking.lock import ensure_lock
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.store import Environment, Store
 from perijove.console import Report, complain, print_json, print_line, say
 from perijove.context import Installation, for_each

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from kernels.publish import published_version
+from kernels.publishing.publish import published_version
 from perijove.console import print_json, print_table
 from perijove.context import Installation, exit_code
 

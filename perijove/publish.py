@@ -6,7 +6,7 @@ import click
 
 from kernels.errors import StoreError
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.store import Environment, Store
 from perijove.console import Report, print_json, print_table
 from perijove.context import Installation, exit_code, for_each

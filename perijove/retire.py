@@ -2,7 +2,7 @@
 
 import click
 
-from kernels.publish import retire
+from kernels.publishing.publish import retire
 from perijove.console import print_json, print_line
 from perijove.context import Installation
 

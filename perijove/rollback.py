@@ -2,7 +2,7 @@
 
 import click
 
-from kernels.rollback import rollback
+from kernels.publishing.rollback import rollback
 from perijove.console import print_json, print_line
 from perijove.context import Installation
 

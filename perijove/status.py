@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from kernels.build import LOCK_COPY
+from kernels.building.build import LOCK_COPY
+from kernels.disk.room import load_size, measure_store, show_size
 from kernels.errors import KernelsError
 from kernels.history import load_history, plan_retired
-from kernels.lock import load_lock
+from kernels.locking.lock import load_lock
 from kernels.projects import Project
-from kernels.publish import pinned_environments, published_version
-from kernels.room import load_size, measure_store, show_size
+from kernels.publishing.publish import pinned_environments, published_version
 from kernels.store import Store
 from perijove.console import print_json, print_line, print_table
 from perijove.context import Installation, exit_code

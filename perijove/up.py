@@ -22,10 +22,10 @@ from embedded.ports import check_port, free_port
 from embedded.supervisor import Supervisor
 from embedded.tools import Tools, ensure_tools
 from embedded.wall import find_wall_obstacle
-from kernels.build import build_environment
-from kernels.lock import ensure_lock
+from kernels.building.build import build_environment
+from kernels.locking.lock import ensure_lock
 from kernels.projects import Project
-from kernels.publish import publish, published_version
+from kernels.publishing.publish import publish, published_version
 from operating.rebuild import rebuild_restored
 from perijove.console import Report, complain, out, print_table, say, warn
 from perijove.context import Installation, for_each

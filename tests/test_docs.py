@@ -26,7 +26,8 @@ CODE = [
     path
     for folder in ("perijove", "embedded", "operating", "spawner", "kernels", "workspace")
     for path in (ROOT / folder).rglob("*.py")
-    if path != ROOT / "kernels/inside.py"  # reads what a kernel was given, not what a site sets
+    if path
+    != ROOT / "kernels/building/inside.py"  # reads what a kernel was given, not what a site sets
 ] + [ROOT / "jupyterhub_config.py"]
 
 

@@ -26,9 +26,9 @@ from kernels.delivery.tarball import Owner, Summed, Tarball
 from kernels.delivery.tree import Entry, Tree, load_tree
 from kernels.delivery.variables import plan_variables, shell_text, without_overlay
 from kernels.delivery.version import Version, example_entries, holding
-from kernels.lock import Report
-from kernels.logo import draw_logo
-from kernels.publish import plan_kernel
+from kernels.locking.lock import Report
+from kernels.publishing.logo import draw_logo
+from kernels.publishing.publish import plan_kernel
 from kernels.store import FINISHED, Store
 
 _PROGRAMS = ("activate", "install-kernel", "run")

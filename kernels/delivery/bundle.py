@@ -15,7 +15,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from kernels import conda
-from kernels.archives import archive_path
+from kernels.building.archives import archive_path
 from kernels.channels import hide_secrets
 from kernels.conda import CondaPackage
 from kernels.conda.fetching import fetch_package
@@ -27,12 +27,12 @@ from kernels.delivery.sbom import make_sbom
 from kernels.delivery.sums import MANIFEST, README, SUMS, is_member, write_sums
 from kernels.delivery.version import Version, find_version, holding
 from kernels.errors import BuildError, StoreError
-from kernels.lock import Report
+from kernels.locking.lock import Report
+from kernels.locking.wheels import ensure_wheel
 from kernels.projects import Project
-from kernels.publish import pinned_environments, published_version
+from kernels.publishing.publish import pinned_environments, published_version
 from kernels.site_channel import NAME as SITE
 from kernels.store import Store
-from kernels.wheels import ensure_wheel
 
 FORMAT = 1
 

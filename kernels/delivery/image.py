@@ -22,9 +22,9 @@ from kernels.delivery.tarball import Owner, Summed, Tarball, parents
 from kernels.delivery.tree import Entry, load_tree
 from kernels.delivery.version import Version, example_entries, holding
 from kernels.errors import BuildError
-from kernels.lock import Report
-from kernels.logo import draw_logo
-from kernels.publish import plan_kernel
+from kernels.locking.lock import Report
+from kernels.publishing.logo import draw_logo
+from kernels.publishing.publish import plan_kernel
 from kernels.store import MOUNT, Store
 
 _OCI = "application/vnd.oci.image"

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernels import history
-from kernels.archives import archive_path, keep_file
-from kernels.build import build_environment
+from kernels.building.archives import archive_path, keep_file
+from kernels.building.build import build_environment
 from kernels.delivery.received import Received, ReceivedProject
 from kernels.delivery.take_definitions import take_definitions
-from kernels.lock import Report
+from kernels.locking.lock import Report
+from kernels.locking.wheels import wheel_path
 from kernels.projects import Project
-from kernels.publish import pinned_environments, publish, published_version, write_kernel
+from kernels.publishing.publish import pinned_environments, publish, published_version, write_kernel
 from kernels.store import CACHES, Environment, Store, write_text
-from kernels.wheels import wheel_path
 
 Begin = Callable[[str], Report]
 """Gives a reporter for a project."""

@@ -19,8 +19,8 @@ from kernels.conda import CondaPackage
 from kernels.delivery.bundle import FORMAT
 from kernels.delivery.sums import MANIFEST, SUMS, is_member, parse_sums
 from kernels.errors import StoreError
-from kernels.lock import Lock, parse_lock
-from kernels.wheels import Wheel
+from kernels.locking.lock import Lock, parse_lock
+from kernels.locking.wheels import Wheel
 
 _LARGEST = 512 * 1024**2
 

@@ -24,8 +24,8 @@ from packaging.utils import canonicalize_name
 
 from kernels.conda import CondaPackage
 from kernels.delivery.version import Version
+from kernels.locking.wheels import Wheel
 from kernels.site_channel import NAME as SITE
-from kernels.wheels import Wheel
 
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://cyclonedx.org/perijove")
 _LONGEST_LICENSE = 80  # some wheels put the whole text where the name belongs

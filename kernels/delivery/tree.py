@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernels.build import LOCK_COPY, YML_COPY
+from kernels.building.build import LOCK_COPY, YML_COPY
 from kernels.delivery.compiled import Bytecode, settle
 from kernels.delivery.onsite.move import Place, rewrite
 from kernels.delivery.places import find_place, normalize_header
 from kernels.errors import BuildError
-from kernels.lock import Lock
+from kernels.locking.lock import Lock
 from kernels.store import FINISHED, MOUNT, Environment, Store
 
 _NOT_DELIVERED = {FINISHED, YML_COPY}

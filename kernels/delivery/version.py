@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernels.build import LOCK_COPY
+from kernels.building.build import LOCK_COPY
 from kernels.delivery.tree import Entry
 from kernels.errors import ProjectError, StoreError
-from kernels.lock import Lock, load_lock
+from kernels.locking.lock import Lock, load_lock
 from kernels.projects import Project
-from kernels.publish import published_version
+from kernels.publishing.publish import published_version
 from kernels.store import FINISHED, Environment, Store
 
 

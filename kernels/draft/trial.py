@@ -3,11 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from kernels import solving
 from kernels.draft.plan import PIP, Draft
 from kernels.environment_yml import load_requirements
 from kernels.errors import ProjectError, SolveError
-from kernels.solving import Report
+from kernels.locking import solving
+from kernels.locking.solving import Report
 from kernels.store import Store
 
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kernels import conda, wheels
+from kernels import conda
 from kernels.errors import MissingPython
 from kernels.files import remove_leftovers
+from kernels.locking import wheels
 from kernels.platform import Platform
 from kernels.site_channel.cpython import ensure_python_package, find_cpython
 from kernels.site_channel.package import SCRATCH, PackageIndex, is_written, write_package

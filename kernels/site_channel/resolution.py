@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kernels.conda import spec_name, spec_version
 from kernels.errors import LockError
-from kernels.package_names import pypi_name
+from kernels.locking.package_names import pypi_name
 
 
 @dataclass(frozen=True)

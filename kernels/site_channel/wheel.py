@@ -18,9 +18,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import Specifier
 from packaging.utils import canonicalize_name
 
+from kernels.locking.wheels import Wheel, install_wheel
 from kernels.platform import Platform
 from kernels.site_channel.package import PLACEHOLDER, PackageIndex, is_written, write_package
-from kernels.wheels import Wheel, install_wheel
 
 
 def load_metadata(path: Path) -> Message:

@@ -4,15 +4,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kernels.build import LOCK_COPY
+from kernels.building.build import LOCK_COPY
 from kernels.conda import CondaPackage
 from kernels.environment_yml import Requirements
-from kernels.lock import Lock
+from kernels.locking.lock import Lock
+from kernels.locking.wheels import Wheel
 from kernels.names import prefix_name
 from kernels.platform import Platform
 from kernels.projects import Project
 from kernels.store import FINISHED, Environment, Store, write_json
-from kernels.wheels import Wheel
 
 FORGE = "https://conda.anaconda.org/conda-forge/"
 

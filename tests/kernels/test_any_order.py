@@ -6,9 +6,6 @@ half-way, and compares the store with a model of it.
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,63 +14,43 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kernels import build
-from kernels.build import build_environment
-from kernels.check import check_kernel
-from kernels.collect import collect, plan_collection
+from kernels.building import build
+from kernels.building.build import build_environment
+from kernels.building.check import check_kernel
+from kernels.disk.collect import collect, plan_collection
 from kernels.errors import StoreError
-from kernels.lock import ensure_lock, make_lock
+from kernels.locking.lock import ensure_lock, make_lock
 from kernels.projects import Project, load_projects
-from kernels.publish import pinned_environments, publish, published_version, retire
-from kernels.rollback import rollback
+from kernels.publishing.publish import pinned_environments, publish, published_version, retire
+from kernels.publishing.rollback import rollback
 from kernels.store import FINISHED, Environment, Store, ensure_store
+from tests.kernels.cut import begin
 
 pytestmark = pytest.mark.slow
 
 SPECS = ("numpy=1.26", "numpy=2.1", "matplotlib-base=3.9")
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from kernels import build
-from kernels.build import build_environment
-from kernels.collect import collect, plan_collection
-from kernels.lock import ensure_lock
-from kernels.projects import load_projects
-from kernels.publish import publish, retire
-from kernels.rollback import rollback
-from kernels.store import ensure_store
+STEPS = (
+    *("Path.rename", "Path.replace", "Path.unlink", "Path.mkdir"),
+    *("os.unlink", "os.rmdir", "os.fsync"),
+)
 
-root, mount, projects, what, version, at = sys.argv[1:]
-count = 0
 
-def killing(function):
-    def before(*arguments, **keys):
-        global count
-        count += 1
-        if count == int(at):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **keys)
-    return before
-
-build.check_kernel = lambda *_: None
-store = ensure_store(Path(root), Path(mount))
-project = load_projects(Path(projects)).find("a/b")
-for name in ("rename", "replace", "unlink", "mkdir"):
-    setattr(Path, name, killing(getattr(Path, name)))
-for name in ("unlink", "rmdir", "fsync"):
-    setattr(os, name, killing(getattr(os, name)))
-if what == "build":
-    build_environment(project, ensure_lock(project, store, lambda _: None), store, lambda _: None)
-elif what == "publish":
-    chosen = [one for one in store.environments(project) if one.version == int(version)]
-    publish(project, chosen[0], store)
-elif what == "retire":
-    retire(project, [int(version)], store)
-elif what == "rollback":
-    rollback(project, store)
-else:
-    collect(store, plan_collection(store, keep=1, max_size=None), keep=1)
-"""
+def change(_step: object, places: tuple[Path, Path, Path], what: str, version: int) -> None:
+    root, mount, projects = places
+    build.check_kernel = lambda *_: None
+    store = ensure_store(root, mount)
+    project = load_projects(projects).find("a/b")
+    if what == "build":
+        build_environment(project, ensure_lock(project, store, quiet), store, quiet)
+    elif what == "publish":
+        chosen = [one for one in store.environments(project) if one.version == version]
+        publish(project, chosen[0], store)
+    elif what == "retire":
+        retire(project, [version], store)
+    elif what == "rollback":
+        rollback(project, store)
+    else:
+        collect(store, plan_collection(store, keep=1, max_size=None), keep=1)
 
 
 def quiet(_step: str) -> None:
@@ -235,15 +212,9 @@ class StoreMachine(RuleBasedStateMachine):
         chosen = data.draw(st.sampled_from(choices), label="version") if choices else 0
         version = chosen.version if isinstance(chosen, Environment) else chosen
         store = self.place.store
-        places = [str(store.root), str(store.mount), str(self.place.projects)]
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, *places, what, str(version), str(at)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode in {0, 1, -signal.SIGKILL}, done.stderr
-        assert done.returncode != 1 or "StoreError" in done.stderr, done.stderr
+        places = (store.root, store.mount, self.place.projects)
+        done = begin(change, places, what, version, at=at, counted=STEPS).wait()
+        assert not done.error or "StoreError" in done.error, done.error
         now = self.place.seen()
         if what == "publish":
             assert now.pinned in (self.seen.pinned, self.seen.pinned | {version})

@@ -1,21 +1,19 @@
 """A builder may be killed at any point: nothing half-built shows, and the next one cleans up."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from kernels.build import build_environment
-from kernels.lock import ensure_lock, make_lock
-from kernels.projects import Project
-from kernels.publish import publish, published_version
-from kernels.store import Store
+from kernels.building.build import build_environment
+from kernels.locking.lock import ensure_lock, make_lock
+from kernels.projects import Project, load_projects
+from kernels.publishing.publish import publish, published_version
+from kernels.store import Store, ensure_store
+from tests.kernels.cut import Cut, begin, cut_off
 
 MakeProject = Callable[..., Project]
 MakeWheel = Callable[..., Path]
@@ -23,43 +21,23 @@ MakeWheel = Callable[..., Path]
 pytestmark = pytest.mark.slow  # a real build for each stage it is killed at
 
 
-BUILDER = """
-import os, signal, sys, tempfile
-from pathlib import Path
-from kernels import build, bytecode, publish, store, wheels
-from kernels.lock import make_lock
-from kernels.projects import load_projects
-from kernels.store import ensure_store
+FILES = ("Path.replace", "Path.rename", "Path.chmod", "os.link")
 
-root, mount, projects, slug, kind, at = sys.argv[1:]
-count = 0
 
-def step(what=None):
-    global count
-    count += 1
-    print(kind, what, flush=True)
-    if count == int(at):
-        os.kill(os.getpid(), signal.SIGKILL)
+def in_stages(report: Callable[[str], None], root: Path, mount: Path, projects: Path) -> None:
+    """All that a builder does for `a/b`, in the steps that it tells."""
+    place = ensure_store(root, mount)
+    project = load_projects(projects).find("a/b")
+    lock = make_lock(project, place, report)
+    environment = build_environment(project, lock, place, report)
+    report("built")
+    publish(project, environment, place)
 
-def killing(function):
-    def before(*arguments, **keys):
-        step(function.__qualname__)
-        return function(*arguments, **keys)
-    return before
 
-if kind == "file":
-    for name in ("replace", "rename", "chmod"):
-        setattr(Path, name, killing(getattr(Path, name)))
-    os.link = killing(os.link)
+def in_files(_step: object, root: Path, mount: Path, projects: Path) -> None:
+    """The same, told as nothing but what it does to files."""
+    in_stages(quiet, root, mount, projects)
 
-report = step if kind == "stage" else lambda what: None
-place = ensure_store(Path(root), Path(mount))
-project = load_projects(Path(projects)).find(slug)
-lock = make_lock(project, place, report)
-environment = build.build_environment(project, lock, place, report)
-step("built") if kind == "stage" else None
-publish.publish(project, environment, place)
-"""
 
 STAGES = [
     *("solving", "solving the pip: part", "fetching wheels", "installing packages"),
@@ -74,12 +52,12 @@ def quiet(_step: str) -> None:
     pass
 
 
-def run_builder(
-    store: Store, projects: Path, kind: str, at: int
-) -> subprocess.CompletedProcess[str]:
-    places = [str(store.root), str(store.mount), str(projects), "a/b"]
-    argv = [sys.executable, "-c", BUILDER, *places, kind, str(at)]
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
+def build_to_stage(store: Store, projects: Path, at: int) -> Cut:
+    return cut_off(in_stages, store.root, store.mount, projects, at=at)
+
+
+def build_to_file(store: Store, projects: Path, at: int) -> Cut:
+    return cut_off(in_files, store.root, store.mount, projects, at=at, counted=FILES)
 
 
 @pytest.fixture
@@ -162,9 +140,9 @@ def finish(project: Project, store: Store, version: int) -> None:
 def test_a_builder_killed_at_a_stage_leaves_nothing_half_built(
     project: Project, store: Store, projects: Path, at: int
 ) -> None:
-    done = run_builder(store, projects, "stage", at)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout.splitlines()[-1] == f"stage {STAGES[at - 1]}"
+    done = build_to_stage(store, projects, at)
+    assert done.is_cut
+    assert done.steps[-1] == STAGES[at - 1]
     assert len(store.environments(project)) == (1 if STAGES[at - 1] == "built" else 0)
     assert visible(store) == {}
     finish(project, store, 1)
@@ -179,8 +157,7 @@ def test_the_published_version_stays_while_the_next_is_cut_off_at_every_stage(
     changed = change()
     for at, stage in enumerate(STAGES, 1):
         if stage in {"solving", "installing packages", "starting its kernel", "finishing"}:
-            done = run_builder(store, projects, "stage", at)
-            assert done.returncode == -signal.SIGKILL, done.stderr
+            assert build_to_stage(store, projects, at).is_cut
             assert visible(store) == before
             assert published_version(changed, store) == 1
             assert len(store.environments(changed)) == 1
@@ -195,7 +172,7 @@ def test_a_builder_killed_between_any_two_files_leaves_nothing_half_written(
     finish(project, store, 1)
     before = visible(store)
     changed = change()
-    steps = run_builder(store, projects, "file", 0).stdout.splitlines()
+    steps = build_to_file(store, projects, 0).steps
     second = visible(store)
     assert len(steps) > 12
     # Once more from version 1 on, and cut off before every step that is not like the one before.
@@ -208,8 +185,7 @@ def test_a_builder_killed_between_any_two_files_leaves_nothing_half_written(
             subprocess.run(["rm", "-r", path], check=True)
         for name, text in before.items():
             (store.root / f"a/b/kernels/{name}/kernel.json").write_text(text)
-        done = run_builder(store, projects, "file", at)
-        assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+        build_to_file(store, projects, at)
         now = visible(store)
         assert all(now[name] in {before.get(name), second[name]} for name in now)
         assert set(before) <= set(now)
@@ -228,21 +204,18 @@ def test_a_builder_killed_while_it_works_leaves_nothing_half_built(
         "kept": lambda: list(cold_store.bytecode.glob("*")),
         "started": lambda: list(cold_store.root.glob("a/b/envs/*")),
     }
-    places = [str(cold_store.root), str(cold_store.mount), str(projects), "a/b", "stage", "0"]
     for moment, has_come in seen.items():
-        builder = subprocess.Popen(
-            [sys.executable, "-c", BUILDER, *places], stdout=subprocess.DEVNULL
-        )
-        while not has_come() and builder.poll() is None:
+        builder = begin(in_stages, cold_store.root, cold_store.mount, projects)
+        while not has_come() and builder.process.is_alive():
             time.sleep(0.002)
-        os.kill(builder.pid, signal.SIGKILL)
-        assert builder.wait() == -signal.SIGKILL, moment
+        builder.process.kill()
+        assert builder.wait().is_cut, moment
         assert cold_store.environments(project) == []
         assert visible(cold_store) == {}
     finish(project, cold_store, 1)
 
 
 def test_a_lock_is_whole_or_not_there(project: Project, store: Store, projects: Path) -> None:
-    assert run_builder(store, projects, "stage", 3).returncode == -signal.SIGKILL
+    assert build_to_stage(store, projects, 3).is_cut
     assert not store.lock_file(project).exists()
     assert make_lock(project, store, quiet).pip[0].name == "report"

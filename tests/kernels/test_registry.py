@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from kernels import build
-from kernels.build import build_environment
-from kernels.bytecode import ensure_bytecode
+from kernels.building import build
+from kernels.building.build import build_environment
+from kernels.building.bytecode import ensure_bytecode
 from kernels.errors import SolveError
-from kernels.lock import make_lock
+from kernels.locking.lock import make_lock
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import Environment, Store, ensure_store
 

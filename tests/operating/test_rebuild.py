@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.errors import BuildError
 from kernels.history import load_history
-from kernels.lock import ensure_lock, make_lock
+from kernels.locking.lock import ensure_lock, make_lock
 from kernels.projects import Project
-from kernels.publish import publish, published_version
+from kernels.publishing.publish import publish, published_version
 from kernels.store import Store, ensure_store
 from operating.rebuild import find_waiting, rebuild_restored
 from operating.versions import read_versions, write_restored

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernels.environment_yml import load_requirements
-from kernels.lock import Lock
+from kernels.locking.lock import Lock
 from tests.kernels.pretend import conda, lock, wheel
 from tests.perijove.conftest import Run
 

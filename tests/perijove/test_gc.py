@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernels.projects import load_projects
-from kernels.publish import publish, retire
+from kernels.publishing.publish import publish, retire
 from kernels.store import Store, ensure_store
 from tests.kernels import pretend
 from tests.perijove.conftest import Run

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kernels.projects import Project, load_projects
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.store import Store, ensure_store
 from tests.kernels import pretend
 from tests.kernels.conftest import Channel

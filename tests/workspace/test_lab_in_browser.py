@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -293,6 +293,29 @@ def test_an_example_says_how_to_work_on_it_and_its_copy_runs(page: Page, lab: La
     wait_for_sessions(lab, "work/acme/churn/churn.ipynb")  # the example's is not left running
     copied = json.loads((lab.home / "work/acme/churn/churn.ipynb").read_text())
     assert copied["metadata"]["kernelspec"]["name"] == "acme.churn"
+
+
+def test_a_cell_that_is_run_before_there_is_a_kernel_runs_once_it_is_there(
+    page: Page, lab: Lab
+) -> None:
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            asked.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/sessions*", hold)
+    write_notebook(lab.home / "hasty.ipynb", "acme.churn")
+    open_lab(page, lab, "hasty.ipynb")
+    page.locator(".jp-CodeCell .cm-content").wait_for()
+    while not asked:
+        page.wait_for_timeout(50)
+    run_code(page)
+    expect(page.locator(".jp-CodeCell .jp-InputArea-prompt").first).to_have_text("[*]:")
+    asked[0].continue_()
+    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("answer 6")
 
 
 def test_looking_at_an_example_and_closing_it_brings_no_question(page: Page, lab: Lab) -> None:

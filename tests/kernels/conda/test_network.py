@@ -13,14 +13,14 @@ import pytest
 
 from embedded.certificates import ensure_certificate
 from kernels import conda
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.channels import Channels, load_channels
 from kernels.conda import network
 from kernels.errors import BuildError, LockError
-from kernels.lock import make_lock
+from kernels.locking.lock import make_lock
 from kernels.platform import Platform
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.store import Store
 from tests.kernels.conda.conftest import Serve
 

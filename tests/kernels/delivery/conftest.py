@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.delivery.version import Version, find_version
-from kernels.lock import make_lock
+from kernels.locking.lock import make_lock
 from kernels.projects import Project
-from kernels.publish import publish
+from kernels.publishing.publish import publish
 from kernels.store import MOUNT, Store, ensure_store
 
 MakeProject = Callable[..., Project]

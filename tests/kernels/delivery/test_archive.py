@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.delivery.archive import make_archive
 from kernels.delivery.version import Version, find_version, holding
 from kernels.errors import BuildError, StoreError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kernels.build import build_environment
+from kernels.building.build import build_environment
 from kernels.delivery.base import open_base
 from kernels.delivery.image import make_image
 from kernels.delivery.image_config import plan_command

@@ -5,9 +5,7 @@ import io
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +15,19 @@ from pathlib import Path
 import pytest
 
 from kernels import conda
-from kernels.build import LOCK_COPY
+from kernels.building.build import LOCK_COPY
 from kernels.delivery.bundle import Bundle, make_bundle, plan_delivery
 from kernels.delivery.receive import Taken, receive
 from kernels.delivery.received import open_bundle
 from kernels.delivery.sums import is_member, parse_sums, write_sums
 from kernels.errors import BuildError, KernelsError, ProjectError, StoreError
 from kernels.history import load_history
-from kernels.lock import ensure_lock, load_lock
+from kernels.locking.lock import ensure_lock, load_lock
 from kernels.platform import Platform
 from kernels.projects import Project, load_projects
-from kernels.publish import pinned_environments, published_version
+from kernels.publishing.publish import pinned_environments, published_version
 from kernels.store import MOUNT, Store, ensure_store
+from tests.kernels.cut import cut_off
 from tests.kernels.delivery.conftest import deliverable, quiet
 
 MakeProject = Callable[..., Project]
@@ -367,51 +366,20 @@ def test_a_bundle_holds_only_what_it_may(name: str, may: bool) -> None:
     assert is_member(name) == may
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from kernels.delivery import receive as module
-from kernels.delivery.received import open_bundle
-from kernels.store import ensure_store
-
-bundle, root, mount, at = sys.argv[1:]
-count = 0
-
-def step(*_what):
-    global count
-    count += 1
-    if count == int(at):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def killing(function):
-    def before(*arguments, **keys):
-        step()
-        return function(*arguments, **keys)
-    return before
-
-Path.rename, Path.replace = killing(Path.rename), killing(Path.replace)
-with open_bundle(Path(bundle)) as received:
-    store = ensure_store(Path(root), Path(mount))
-    module.receive(
-        received, store, Path(root).parent / "projects", lambda _slug: step, replace=False
-    )
-print(count)
-"""
+def take_in(step: Callable[[str], None], bundle: Path, root: Path, mount: Path) -> None:
+    with open_bundle(bundle) as received:
+        store = ensure_store(root, mount)
+        receive(received, store, root.parent / "projects", lambda _slug: step, replace=False)
 
 
 @pytest.mark.slow  # an import for each place it is cut off at
 def test_an_import_that_was_killed_anywhere_is_finished_by_the_next(
     bundle: Bundle, far: Store
 ) -> None:
-    def run(at: int) -> "subprocess.CompletedProcess[str]":
-        places = [str(bundle.file), str(far.root), str(far.mount), str(at)]
-        argv = [sys.executable, "-c", KILLED, *places]
-        return subprocess.run(argv, capture_output=True, text=True, check=False)
-
+    steps = ("Path.rename", "Path.replace")
     at = 1
-    while (done := run(at)).returncode == -signal.SIGKILL:
+    while cut_off(take_in, bundle.file, far.root, far.mount, at=at, counted=steps).is_cut:
         at += 3
-    assert done.returncode == 0, done.stderr
     assert at > 10
     there = load_projects(far.root.parent / "projects").find("a/b")
     assert published_version(there, far) == 2

@@ -11,7 +11,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from kernels.conda import CondaPackage
 from kernels.delivery.sbom import make_sbom
 from kernels.delivery.version import Version
-from kernels.lock import make_lock
+from kernels.locking.lock import make_lock
 from kernels.projects import Project
 from kernels.store import Environment, Store
 

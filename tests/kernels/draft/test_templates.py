@@ -13,11 +13,11 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from kernels.build import build_environment
-from kernels.check import kernel_argv
+from kernels.building.build import build_environment
+from kernels.building.check import kernel_argv
 from kernels.draft import TEMPLATES, Wishes, load_template, make_project, plan_draft, try_draft
-from kernels.lock import make_lock
-from kernels.package_names import pypi_name
+from kernels.locking.lock import make_lock
+from kernels.locking.package_names import pypi_name
 from kernels.projects import parse_memory
 from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import FINISHED, Store, ensure_store

@@ -7,7 +7,7 @@ import pytest
 
 from kernels import conda, site_channel
 from kernels.errors import LockError, MissingPython, SolveError
-from kernels.lock import make_lock
+from kernels.locking.lock import make_lock
 from kernels.platform import Platform
 from kernels.projects import Project
 from kernels.site_channel import channel as channel_module

@@ -11,6 +11,7 @@ import pytest
 from conda_package_streaming.package_streaming import stream_conda_component
 from packaging.requirements import Requirement
 
+from kernels.locking.wheels import Wheel
 from kernels.platform import Platform
 from kernels.site_channel.package import PLACEHOLDER
 from kernels.site_channel.wheel import (
@@ -19,7 +20,6 @@ from kernels.site_channel.wheel import (
     load_metadata,
     plan_package,
 )
-from kernels.wheels import Wheel
 
 MakeWheel = Callable[..., Path]
 

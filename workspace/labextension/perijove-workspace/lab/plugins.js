@@ -5,13 +5,15 @@ import { followPublishedKernels, hidePinnedKernels, sayWhenThereIsNoProject } fr
 import { sayWhenMemoryRanOut } from './memory.js';
 import { followNewFiles } from './newfiles.js';
 import { answerSave, createMarker } from './readonly.js';
+import { createPatientExecutor } from './running.js';
 
 export async function plugins(shared) {
-  const [docmanager, filebrowser, launcher, apputils, widgets] = await Promise.all([
+  const [docmanager, filebrowser, launcher, apputils, notebook, widgets] = await Promise.all([
     shared('@jupyterlab/docmanager'),
     shared('@jupyterlab/filebrowser'),
     shared('@jupyterlab/launcher'),
     shared('@jupyterlab/apputils'),
+    shared('@jupyterlab/notebook'),
     shared('@lumino/widgets')
   ]);
 
@@ -50,5 +52,13 @@ export async function plugins(shared) {
     activate: app => sayWhenMemoryRanOut(app.serviceManager.events, apputils.Notification)
   };
 
-  return [examples, kernels, memory];
+  const running = {
+    id: 'perijove-workspace:running',
+    description: 'Runs a cell once its kernel is there. In place of the plugin that page_config disables.',
+    autoStart: true,
+    provides: notebook.INotebookCellExecutor,
+    activate: () => createPatientExecutor(notebook.runCell)
+  };
+
+  return [examples, kernels, memory, running];
 }

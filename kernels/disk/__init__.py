@@ -1,0 +1,1 @@
+"""What the store takes, what still fits, and what nobody needs any more."""
