@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -66,7 +66,9 @@ def begin(work: Work, *arguments: object, at: int = 0, counted: Sequence[str] = 
     Calls of the functions named in `counted` (`Path.rename`, `os.link`) are steps too.
     """
     here, there = _FORK.Pipe(duplex=False)
-    process = _FORK.Process(target=_do, args=(there, work, arguments, at, counted))
+    process = _FORK.Process(
+        target=_do, args=(there, dict(os.environ), work, arguments, at, counted)
+    )
     process.start()
     there.close()
     return Running(process, here)
@@ -79,9 +81,16 @@ def cut_off(work: Work, *arguments: object, at: int = 0, counted: Sequence[str] 
     return done
 
 
-def _do(
-    steps: Connection, work: Work, arguments: Sequence[object], at: int, counted: Sequence[str]
+def _do(  # noqa: PLR0917 - all that a process is given
+    steps: Connection,
+    environment: Mapping[str, str],
+    work: Work,
+    arguments: Sequence[object],
+    at: int,
+    counted: Sequence[str],
 ) -> None:
+    os.environ.clear()  # it has that of the first test
+    os.environ.update(environment)
     count = 0
 
     def step(what: str) -> None:

@@ -65,7 +65,7 @@ def test_two_projects_that_contradict_each_other_stand_side_by_side(
 
     monkeypatch.setattr(build, "ensure_bytecode", counted)
     made = [
-        make_real("alder-bank/risk", "3.11", "numpy=1.26", "matplotlib-base"),
+        make_real("alder-bank/risk", "3.11", "numpy=1.26"),
         make_real("lakeside/imaging", "3.12", "numpy>=2.1,<3", "jupyter_client"),
     ]
 
@@ -84,7 +84,7 @@ def test_two_projects_that_contradict_each_other_stand_side_by_side(
 
     # Again for a third project: nothing is compiled, and files are shared with the first.
     steps: list[str] = []
-    third = make_real("alder-bank/again", "3.11", "numpy=1.26", "matplotlib-base")
+    third = make_real("alder-bank/again", "3.11", "numpy=1.26")
     copy = build_environment(third, make_lock(third, real_store, quiet), real_store, steps.append)
     assert min(compiled[:2]) > 10
     assert compiled[2] == 0
@@ -126,12 +126,12 @@ def test_packages_are_the_same_bit_for_bit_on_another_machine(
     make_real: MakeProject, real_store: Store, tmp_path: Path, walled: bool
 ) -> None:
     """A second store stands for the other machine: its channel is made anew."""
-    project = make_real("alder-bank/risk", "3.11", "numpy=1.26", "matplotlib-base")
+    project = make_real("alder-bank/risk", "3.11", "numpy=1.26")
     root = tmp_path / "other"
     other = ensure_store(root, Path("/opt/perijove") if walled else root)
     assert make_lock(project, other, quiet) == make_lock(project, real_store, quiet)
     ours = {path.name: path for path in real_store.site_channel.rglob("*.conda")}
     theirs = {path.name: path for path in other.site_channel.rglob("*.conda")}
-    assert len(theirs) > 30
+    assert len(theirs) > 25
     for name, path in theirs.items():
         assert path.read_bytes() == ours[name].read_bytes(), name

@@ -22,6 +22,8 @@ from kernels.sandbox import system_mounts
 from kernels.store import Store
 from tests.kernels.delivery.conftest import deliverable, quiet
 
+pytestmark = pytest.mark.slow  # each locks a project of its own, pip part and all
+
 MakeBase = Callable[..., Path]
 HUB = "/opt/server/bin/python -I -m jupyterhub.singleuser --config=/opt/x.py"
 

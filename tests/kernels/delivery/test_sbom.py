@@ -15,6 +15,8 @@ from kernels.locking.lock import make_lock
 from kernels.projects import Project
 from kernels.store import Environment, Store
 
+pytestmark = pytest.mark.slow  # each locks a project of its own, pip part and all
+
 
 @pytest.fixture(name="version")
 def _version(project: Project, store: Store) -> Version:
