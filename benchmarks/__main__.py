@@ -5,7 +5,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks.chart import draw_chart
+from benchmarks.chart import draw_chart, show_times
 from benchmarks.figures import Figure, measure_all
 from benchmarks.scene import ROUNDS, make_scene, timed
 from benchmarks.with_conda import find_conda
@@ -57,7 +57,7 @@ def _page(figures: list[Figure], paces: list[float]) -> str:
         rounds=ROUNDS,
         cores=os.cpu_count(),
         python=platform.python_version(),
-        conda=f"conda is {conda.version}." if conda else _NO_CONDA,
+        conda=f"{conda.version} stands for conda." if conda else _NO_CONDA,
         fastest=_show(min(paces) * 1000),
         slowest=_show(max(paces) * 1000),
         rows="\n".join(_row(figure) for figure in figures),
@@ -67,7 +67,7 @@ def _page(figures: list[Figure], paces: list[float]) -> str:
 def _row(figure: Figure) -> str:
     others = list(figure.values.items())[1:]
     told = ", ".join(
-        f"{name} {_show(value)} {figure.unit} ({value / figure.ours:.2g} times)"
+        f"{name} {_show(value)} {figure.unit} ({show_times(value / figure.ours)})"
         for name, value in others
     )
     return (

@@ -11,6 +11,11 @@ _MOST = 12.0
 _OURS, _OTHERS = "#2f6f8f", "#b9c6cd"
 
 
+def show_times(ratio: float) -> str:
+    """`2.4 times`, `212 times`."""
+    return f"{ratio:.0f} times" if ratio >= 10 else f"{ratio:.2g} times"  # noqa: PLR2004
+
+
 def draw_chart(figures: Sequence[Figure]) -> str:
     """An SVG of the figures that somebody else was measured for too."""
     parts: list[str] = []
@@ -27,7 +32,7 @@ def draw_chart(figures: Sequence[Figure]) -> str:
             parts.append(
                 f'<text x="{_LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(name)}</text>'
                 f'<rect x="{_LEFT}" y="{y}" width="{length:.0f}" height="{_BAR}" fill="{colour}"/>'
-                f'<text x="{_LEFT + length + 6:.0f}" y="{y + 11}">{times:.2g} times</text>'
+                f'<text x="{_LEFT + length + 6:.0f}" y="{y + 11}">{show_times(times)}</text>'
             )
             y += _BAR + 4
         y += _GAP + 14
