@@ -53,7 +53,7 @@ def _download(url: str, to: Path, settings: Channels) -> None:
             asyncio.run(download_to_path(make_client(settings), url, to))
     except FileNotFoundError:
         raise BuildError(f"{path}: the locked package is gone; lock the project again.") from None
-    except (FetchRepoDataError, IoError) as error:
+    except (FetchRepoDataError, IoError, RuntimeError) as error:  # RuntimeError: the server's no
         raise BuildError(
             f"A package could not be fetched: {explain_failure(error, settings)}"
         ) from error

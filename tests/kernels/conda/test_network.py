@@ -1,6 +1,7 @@
 """Channels over HTTP: logins, mirrors, patience, silence; and no login anywhere it can be read."""
 
 import base64
+import hashlib
 import json
 import shutil
 import socket
@@ -16,6 +17,7 @@ from kernels import conda
 from kernels.building.build import build_environment
 from kernels.channels import Channels, load_channels
 from kernels.conda import network
+from kernels.conda.fetching import fetch_package
 from kernels.errors import BuildError, LockError
 from kernels.locking.lock import make_lock
 from kernels.platform import Platform
@@ -122,6 +124,41 @@ def test_a_login_that_stops_working_midway_is_told_as_one(
         solved(server.url, known)
     assert "refuses us (401)" in str(caught.value)
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", LOGINS)
+def test_the_file_of_a_package_is_brought_with_the_login_and_is_the_locked_one(
+    form: str, own_channel: Any, serve: Serve, tmp_path: Path
+) -> None:
+    login, demanded = LOGINS[form]
+    server = serve(own_channel.path, **demanded)
+    known = settings(tmp_path, login)
+    package = conda.solve(["python=3.12"], [server.url], Platform(), known)[0]
+    brought = tmp_path / "brought.conda"
+    fetch_package(package, brought, known)
+    assert hashlib.sha256(brought.read_bytes()).hexdigest() == package.sha256
+    assert [path.rpartition("/")[2] for path in server.packages_asked] == [
+        package.file.rpartition("/")[2]
+    ]
+    with pytest.raises(BuildError, match="is not the package that was locked") as caught:
+        fetch_package(replace(package, sha256="0" * 64), brought, known)
+    assert TOKEN not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", LOGINS)
+def test_a_package_that_is_not_there_any_more_is_told_without_the_login(
+    form: str, own_channel: Any, serve: Serve, tmp_path: Path
+) -> None:
+    login, demanded = LOGINS[form]
+    server = serve(own_channel.path, **demanded)
+    known = settings(tmp_path, login)
+    package = conda.solve(["python=3.12"], [server.url], Platform(), known)[0]
+    (own_channel.path / package.file).unlink()
+    with pytest.raises(BuildError, match=f"404.*{package.file}") as caught:
+        fetch_package(package, tmp_path / "brought.conda", known)
+    assert TOKEN not in str(caught.value)
+    assert PASSWORD not in str(caught.value)
 
 
 def test_a_firewall_that_forbids_a_public_channel_is_silence(
