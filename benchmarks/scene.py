@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
-from jupyter_client.manager import AsyncKernelManager
 
 from kernels import site_channel
-from kernels.building.check import wait_until_heard
+from kernels.building.check import end_kernel, plan_manager, wait_until_heard
 from kernels.platform import Platform
 from kernels.projects import Project, load_projects
 from kernels.store import Store, ensure_store
@@ -120,9 +119,7 @@ def start_kernel(python: Path, variables: Mapping[str, str] | None = None) -> fl
 
 async def _start(spec: KernelSpec) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        manager = AsyncKernelManager(
-            transport="ipc", ip=f"{scratch}/s", connection_file=f"{scratch}/kernel.json"
-        )
+        manager = plan_manager(Path(scratch))
         manager._kernel_spec = spec  # noqa: SLF001 - it is not published, so no name finds it
         begun = time.perf_counter()
         await manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -134,7 +131,7 @@ async def _start(spec: KernelSpec) -> float:
             return time.perf_counter() - begun
         finally:
             client.stop_channels()
-            await manager.shutdown_kernel(now=True)
+            await end_kernel(manager)
 
 
 def timed(work: Callable[[], object]) -> float:

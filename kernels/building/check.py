@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _READY_SECONDS = 60
 _PATIENCE_SECONDS = 0.1
+_RECONNECT_MS = 10
 _CELL = "import sys; print(sys.prefix)"
 
 
@@ -29,18 +30,12 @@ def check_kernel(environment: Environment, store: Store, variables: dict[str, st
     Raises:
         CheckError: it does not start in a minute, or does not answer as it must; with its output.
     """
-    # A tenth of a second, which verbs that start no kernel need not wait.
-    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415 - as in `plan_manager`
 
     expected = str(store.target(environment.path))
     with tempfile.TemporaryDirectory(prefix="perijove-check-") as scratch:
         log = Path(scratch, "kernel.log")
-        manager = AsyncKernelManager(
-            transport="ipc",
-            ip=str(Path(scratch, "s")),
-            connection_file=str(Path(scratch, "kernel.json")),
-        )
+        manager = plan_manager(Path(scratch))
         manager._kernel_spec = KernelSpec(  # noqa: SLF001 - it is not published, so no name finds it
             argv=as_seen_by_workspaces(
                 kernel_argv(environment, store),
@@ -74,6 +69,32 @@ def _clean_environment(home: str) -> dict[str, str]:
     return {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8"}
 
 
+def plan_manager(scratch: Path) -> "AsyncKernelManager":
+    """A kernel's manager that keeps everything in `scratch`."""
+    # A tenth of a second, which verbs that start no kernel need not wait.
+    import zmq  # noqa: PLC0415
+    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+
+    manager = AsyncKernelManager(
+        transport="ipc",
+        ip=str(scratch / "s"),
+        connection_file=str(scratch / "kernel.json"),
+    )
+    # Its sockets are not there yet when we first knock; the usual is to wait 100 ms.
+    manager.context.setsockopt(zmq.RECONNECT_IVL, _RECONNECT_MS)
+    return manager
+
+
+async def end_kernel(manager: "AsyncKernelManager") -> None:
+    """Kills a kernel. jupyter_client alone looks every 100 ms whether it has ended."""
+    process = getattr(manager.provisioner, "process", None)
+    if process is not None:
+        process.kill()
+        await asyncio.to_thread(process.wait)
+    await manager.shutdown_kernel(now=True)
+    await manager.cleanup_resources()
+
+
 async def _run_cell(manager: "AsyncKernelManager", log: Path, home: str) -> str:
     """Starts a kernel, and what the cell printed in it.
 
@@ -100,8 +121,7 @@ async def _run_cell(manager: "AsyncKernelManager", log: Path, home: str) -> str:
         finally:
             client.stop_channels()
     finally:
-        await manager.shutdown_kernel(now=True)
-        await manager.cleanup_resources()
+        await end_kernel(manager)
     return "".join(lines).strip()
 
 

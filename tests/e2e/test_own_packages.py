@@ -40,6 +40,11 @@ def test_a_person_installs_a_package_uses_it_at_once_and_proposes_it(started: St
     other = client.start_kernel("alder-bank.language-tokens")
     assert other.run("import importlib.util as u; print(u.find_spec('own_table'))").text == "None\n"
 
+    colleague = started("alder-bank/credit-risk")
+    same = colleague.start_kernel("alder-bank.credit-risk")
+    assert same.run("import importlib.util as u; print(u.find_spec('own_table'))").text == "None\n"
+    assert "own-table" not in colleague.terminal("perijove overlay")
+
     use = "python -c 'import own_table; print(own_table.ROWS)'"
     assert client.terminal(f"perijove shell alder-bank/credit-risk {use}").strip() == "3"
     listed = client.terminal("perijove overlay")
