@@ -17,6 +17,7 @@ from kernels.projects import Project
 from kernels.publishing.publish import publish
 from kernels.sandbox import as_seen_by_workspaces
 from kernels.store import Environment, Store, ensure_store
+from tests.conftest import ShareCaches
 
 MakeProject = Callable[..., Project]
 
@@ -31,8 +32,13 @@ def quiet(_step: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def real_store(tmp_path_factory: pytest.TempPathFactory, walled: bool) -> Store:
+def real_store(
+    tmp_path_factory: pytest.TempPathFactory, walled: bool, share_caches: ShareCaches
+) -> Store:
+    """A store that has compiled nothing yet."""
     root = tmp_path_factory.mktemp("real") / "store"
+    share_caches(root)
+    (root / ".bytecode").unlink()
     return ensure_store(root, Path("/opt/perijove") if walled else root)
 
 
