@@ -178,7 +178,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, publish: Callable[..., Path]) 
         wait_until_ready(lab, server)
         yield lab
     finally:
-        server.terminate()
+        server.kill()  # and bubblewrap's processes with it; asked, it waits for each kernel
         server.wait(timeout=20)
 
 
