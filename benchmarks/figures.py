@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from jupyter_client.kernelspec import KernelSpecManager
 
@@ -31,7 +30,6 @@ from kernels.store import FINISHED
 from workspace.kernelspecs import StoreKernelSpecManager
 
 Way = Callable[[int], float]
-Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
